@@ -1,0 +1,41 @@
+# Everything that this project does on a machine. Needs Python 3.11 or newer and make, nothing else.
+
+SHELL := /bin/sh
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help venv run test lint format
+
+help:
+	@echo "make run    start everything on http://127.0.0.1:8000/ (PORT, DATA_DIR, DATABASE_URL, REDIS_URL, DEMO=0)"
+	@echo "make test   run the tests"
+	@echo "make lint   check format, lint, types, layers, migrations and deployment settings"
+	@echo "make format put the code into its format"
+
+venv: $(STAMP)
+
+$(STAMP): requirements.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found. Name one: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make virtual environments. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the pinned packages into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-warn-script-location -r requirements.txt
+	@touch $@
+
+run: venv
+	@exec $(BIN)/python manage.py up
+
+test: venv
+	@$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+lint: venv
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+format: venv
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .

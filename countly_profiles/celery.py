@@ -1,0 +1,29 @@
+"""The Celery application: settings from Django, tasks from the `tasks` module of each subject."""
+
+from __future__ import annotations
+
+import os
+import pkgutil
+
+from celery import Celery, signals
+
+import profiles
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "countly_profiles.settings")
+
+app = Celery("countly_profiles")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+
+
+def task_packages() -> list[str]:
+    """Return the packages whose `tasks` module Celery imports where there is one."""
+    subjects = [f"profiles.{module.name}" for module in pkgutil.iter_modules(profiles.__path__) if module.ispkg]
+    return ["ingest", "profiles", *sorted(subjects)]
+
+
+app.autodiscover_tasks(task_packages)
+
+
+@signals.setup_logging.connect
+def keep_django_logging(**_kwargs: object) -> None:
+    """Stop Celery from putting its own handlers beside ours; Django has configured logging by now."""
