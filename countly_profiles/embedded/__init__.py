@@ -1,0 +1,1 @@
+"""PostgreSQL and Valkey from wheels (or of the system), started and stopped by ourselves."""

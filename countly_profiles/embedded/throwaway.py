@@ -1,0 +1,51 @@
+"""A PostgreSQL server for one test run: fast, careless, gone at the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from countly_profiles.embedded.accounts import account_to_run_as, can_run
+from countly_profiles.embedded.binaries import find_postgres
+from countly_profiles.embedded.placing import copy_postgres
+from countly_profiles.embedded.postgres import CARELESS_SETTINGS, PostgresError, PostgresServer
+from countly_profiles.embedded.spawning import spawn
+
+_START_SECONDS = 30
+
+
+@contextmanager
+def postgres_for_tests() -> Iterator[PostgresServer]:
+    """Start a server in a temporary directory, and end and remove it afterwards."""
+    account = account_to_run_as(os.environ.get("RUN_AS", ""))
+    directory = Path(tempfile.mkdtemp(prefix="countly-test-"))
+    try:
+        binaries = find_postgres()
+        if account:
+            os.chown(directory, account.uid, account.gid)
+            if not can_run([binaries / "postgres", "--version"], account):
+                binaries = copy_postgres(binaries, directory / "programs")
+        server = PostgresServer(binaries=binaries, data=directory / "data", socket_directory=directory, account=account)
+        server.initialise(is_throwaway=True)
+        with (directory / "log").open("wb") as log:
+            process = spawn(
+                server.command({**CARELESS_SETTINGS, "max_connections": "50", "shared_buffers": "64MB"}),
+                account=account,
+                output=log,
+                working_directory=directory,
+                death_signal=signal.SIGQUIT,
+            )
+        try:
+            if not server.wait_until_ready(process, seconds=_START_SECONDS):
+                raise PostgresError((directory / "log").read_text(encoding="utf-8", errors="replace"))
+            yield server
+        finally:
+            process.send_signal(signal.SIGQUIT)
+            process.wait()
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
