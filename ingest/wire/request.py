@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from ingest.wire.attribution import Campaign
 from ingest.wire.crash import CrashReport
@@ -28,18 +27,6 @@ class RawRequest:
     """Address of the client, proxies already seen through."""
     user_agent: str
     received_at: datetime
-
-
-class Refusal(StrEnum):
-    """Why a request has no effect at all."""
-
-    MISSING_APP_KEY = "missing_app_key"
-    MISSING_DEVICE_ID = "missing_device_id"
-    ZERO_IDFA = "zero_idfa"
-    INVALID_APP_ID = "invalid_app_id"
-    INVALID_USER_ID = "invalid_user_id"
-    MISSING_REQUESTS = "missing_requests"
-    INVALID_REQUESTS = "invalid_requests"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +60,13 @@ class SdkRequest:
     queued_requests: int | None = None
     ip: str | None = None
 
-    begins_session: bool = False
+    begin_session: bool = False
     session_seconds: int | None = None
     """Seconds since the last ping, an increment; never 0."""
-    ends_session: bool = False
-    ignores_cooldown: bool = False
-    leaves_no_trace: bool = False
-    """`no_meta`: activity times, SDK and last request of the profile stay untouched."""
+    end_session: bool = False
+    ignore_cooldown: bool = False
+    no_meta: bool = False
+    """Activity times, SDK and last request of the profile stay untouched."""
 
     facts: DeviceFacts | None = None
     events: tuple[Event, ...] = ()

@@ -1,0 +1,15 @@
+"""Why a request is refused: a closed set of slugs."""
+
+from enum import StrEnum
+
+
+class Refusal(StrEnum):
+    """Why a request has no effect at all."""
+
+    MISSING_APP_KEY = "missing_app_key"
+    MISSING_DEVICE_ID = "missing_device_id"
+    ZERO_IDFA = "zero_idfa"
+    INVALID_APP_ID = "invalid_app_id"
+    INVALID_USER_ID = "invalid_user_id"
+    MISSING_REQUESTS = "missing_requests"
+    INVALID_REQUESTS = "invalid_requests"
