@@ -1,0 +1,230 @@
+"""The inbox in SQL: append, claim, settle. Nothing else writes these two tables.
+
+A request waits in `ingest_inboxrequest`. A worker holds the advisory locks of the shards that it works on, reads a
+prefix of what waits there in id order, and in one transaction writes what came of it, deletes it here and files it,
+raw, in `ingest_request`. What waits is found by being there, never by a remembered last id, so a request whose id is
+lower but whose commit came later is not skipped.
+
+Raw SQL: the append is the hot path (an ORM insert costs more than the insert), and locks, COPY and unnest have no ORM.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from ingest.models import IngestRequest
+from profiles.activity.partitions import PartitionedTable
+from profiles.bulk import BulkTable, array_literal
+
+REQUESTS = PartitionedTable("ingest_request", "day", ahead=3)
+
+SHARD_LOCKS = (
+    0x696E6772  # "ingr": the class of advisory locks whose second key is a shard
+)
+
+Verdict = IngestRequest.Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request as the HTTP door took it."""
+
+    shard: int
+    app_id: int
+    received_at: datetime
+    query: bytes
+    body: bytes
+    content_type: str
+    ip: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An arrival that is durable and waits to be applied."""
+
+    id: int
+    app_id: int
+    received_at: datetime
+    query: bytes
+    body: bytes
+    content_type: str
+    ip: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What became of a request."""
+
+    request: Waiting
+    device_key: UUID
+    user_id: UUID | None
+    stamped_at: datetime | None
+    digest: UUID | None
+    verdict: IngestRequest.Verdict
+    reason: str = ""
+    notes: dict[str, int] | None = None
+
+
+_APPEND = "INSERT INTO ingest_inboxrequest (shard, app_id, received_at, query, body, content_type, ip, user_agent) VALUES "
+_ONE_ROW = "(%s, %s, %s, %s, %s, %s, %s, %s)"
+
+_SETTLED = BulkTable(
+    "ingest_request",
+    {
+        "device_key": "uuid",
+        "received_at": "timestamptz",
+        "id": "bigint",
+        "app_id": "bigint",
+        "user_id": "uuid",
+        "stamped_at": "timestamptz",
+        "digest": "uuid",
+        "settled_at": "timestamptz",
+        "verdict": "smallint",
+        "reason": "text",
+        "notes": "jsonb",
+        "query": "bytea",
+        "body": "bytea",
+        "content_type": "text",
+        "ip": "text",
+        "user_agent": "text",
+    },
+    key=("device_key", "received_at", "id"),
+)
+
+
+def append(arrivals: Sequence[Arrival]) -> None:
+    """Write arrivals durably, all or none: outside a transaction they are committed when this returns."""
+    values: list[Any] = []
+    for a in arrivals:
+        values += (
+            a.shard,
+            a.app_id,
+            a.received_at,
+            a.query,
+            a.body,
+            a.content_type,
+            a.ip,
+            a.user_agent,
+        )
+    with connection.cursor() as cursor:
+        cursor.execute(_APPEND + ",".join([_ONE_ROW] * len(arrivals)), values)
+
+
+def lock(shards: Collection[int]) -> None:
+    """Wait for the shards' locks, in one order for everybody, and hold them until the transaction ends."""
+    with connection.cursor() as cursor:
+        for shard in sorted(shards):
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [SHARD_LOCKS, shard])
+
+
+def try_lock(candidates: Collection[int], at_most: int) -> set[int]:
+    """Take the locks of up to `at_most` shards that nobody holds, and return those taken."""
+    taken: set[int] = set()
+    with connection.cursor() as cursor:
+        for shard in candidates:
+            if len(taken) == at_most:
+                break
+            cursor.execute(
+                "SELECT pg_try_advisory_xact_lock(%s, %s)", [SHARD_LOCKS, shard]
+            )
+            if cursor.fetchone()[0]:
+                taken.add(shard)
+    return taken
+
+
+def claim(shards: Collection[int], limit: int) -> list[Waiting]:
+    """Return the oldest `limit` requests that wait in shards whose locks are held, in id order.
+
+    Walks the primary key from its start; settled rows are gone, so what it walks is what waits.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, app_id, received_at, query, body, content_type, ip, user_agent FROM ingest_inboxrequest"
+            " WHERE shard = ANY(%s::smallint[]) ORDER BY id LIMIT %s",
+            [array_literal(shards, "smallint"), limit],
+        )
+        return [
+            Waiting(
+                id_,
+                app_id,
+                received_at,
+                bytes(query),
+                bytes(body),
+                content_type,
+                ip,
+                user_agent,
+            )
+            for id_, app_id, received_at, query, body, content_type, ip, user_agent in cursor.fetchall()
+        ]
+
+
+def settle(settlements: Sequence[Settlement], now: datetime) -> None:
+    """Delete settled requests from the inbox and file them, in the caller's transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM ingest_inboxrequest WHERE id = ANY(%s::bigint[])",
+            [array_literal((s.request.id for s in settlements), "bigint")],
+        )
+    _SETTLED.insert(
+        [
+            (
+                s.device_key,
+                s.request.received_at,
+                s.request.id,
+                s.request.app_id,
+                s.user_id,
+                s.stamped_at,
+                s.digest,
+                now,
+                s.verdict,
+                s.reason,
+                s.notes,
+                s.request.query,
+                s.request.body,
+                s.request.content_type,
+                s.request.ip,
+                s.request.user_agent,
+            )
+            for s in sorted(settlements, key=lambda s: s.device_key)
+        ]
+    )
+
+
+def applied_digests(floors: dict[UUID, datetime]) -> set[tuple[UUID, UUID]]:
+    """Return (device key, digest) of what was applied for each device since its floor.
+
+    A retry cannot have been received before its own stamp, so a live device costs a look at the end of its range
+    of the key. The lowest floor is passed apart because only a constant prunes partitions.
+    """
+    if not floors:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT r.device_key, r.digest FROM unnest(%s::uuid[], %s::timestamptz[]) AS d (device_key, floor)"
+            " JOIN ingest_request r ON r.device_key = d.device_key AND r.received_at >= d.floor"
+            " WHERE r.received_at >= %s AND r.digest IS NOT NULL AND r.verdict IN (1, 2)",
+            [
+                array_literal(floors.keys(), "uuid"),
+                array_literal(floors.values(), "timestamptz"),
+                min(floors.values()),
+            ],
+        )
+        return {(device_key, digest) for device_key, digest in cursor.fetchall()}
+
+
+def backlog() -> tuple[int, float]:
+    """Return how many requests wait (counted up to 100 000) and for how many seconds the oldest has waited."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT (SELECT count(*) FROM (SELECT 1 FROM ingest_inboxrequest LIMIT 100000) w),"
+            " coalesce((SELECT extract(epoch FROM clock_timestamp() - received_at) FROM ingest_inboxrequest"
+            " ORDER BY id LIMIT 1), 0)"
+        )
+        waiting, seconds = cursor.fetchone()
+    return waiting, max(0.0, float(seconds))

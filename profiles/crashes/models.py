@@ -1,0 +1,102 @@
+"""Crash groups, their occurrences, and whom they hurt."""
+
+from django.db import models
+from django.urls import reverse
+
+from profiles.access.models import App, new_public_id
+from profiles.users.models import app_column
+
+
+class CrashGroup(models.Model):
+    """Occurrences with one cause, by `profiles.crashes.fingerprint`. Totals move once per ingest batch."""
+
+    class State(models.TextChoices):
+        OPEN = "open", "Open"
+        RESOLVED = "resolved", "Resolved"
+        REOCCURRED = "reoccurred", "Reoccurred"
+        HIDDEN = "hidden", "Hidden"
+
+    app = models.ForeignKey(App, models.CASCADE, related_name="crash_groups")
+    public_id = models.CharField(
+        max_length=24, unique=True, default=new_public_id, editable=False
+    )
+    fingerprint = models.CharField(max_length=40)
+    title = models.TextField()
+    culprit = models.TextField(default="")
+    platform = models.TextField(default="")
+    is_fatal = models.BooleanField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
+    resolved_version = models.TextField(default="")
+    latest_version = models.TextField(default="")
+    occurrences_count = models.BigIntegerField(default=0)
+    users_count = models.BigIntegerField(default=0)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["app", "fingerprint"], name="crash_group_fingerprint_once"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["app", "last_seen_at"], name="crash_group_last_seen")
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("crashes:group", args=[self.app.public_id, self.public_id])
+
+
+class Crash(models.Model):
+    """One occurrence, as the SDK reported it."""
+
+    pk = models.CompositePrimaryKey("user_id", "occurred_at", "id")
+    user_id = models.UUIDField()
+    occurred_at = models.DateTimeField()
+    id = models.BigIntegerField(help_text="Request id << 16 | position.")
+    original_user_id = models.UUIDField()
+    received_at = models.DateTimeField()
+    app = app_column()
+    group = models.ForeignKey(
+        CrashGroup,
+        models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+    )
+    app_version = models.TextField(default="")
+    report = models.JSONField(
+        help_text="Trace, logs, device facts, custom: the cleaned report."
+    )
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["group", "occurred_at"], name="crash_group_occurrences"
+            )
+        ]
+
+
+class CrashUser(models.Model):
+    """How often and how lately one group hit one user."""
+
+    pk = models.CompositePrimaryKey("user_id", "group", "original_user_id")
+    user_id = models.UUIDField()
+    group = models.ForeignKey(
+        CrashGroup,
+        models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+    )
+    original_user_id = models.UUIDField()
+    app = app_column()
+    count = models.IntegerField(default=0)
+    last_at = models.DateTimeField()
+    last_app_version = models.TextField(default="")
+
+    class Meta:
+        indexes = [models.Index(fields=["group", "last_at"], name="crash_user_group")]

@@ -1,0 +1,28 @@
+"""`manage.py create_api_key USERNAME`: create an API key and print it, this once."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError
+
+from profiles.access import services
+
+
+class Command(BaseCommand):
+    help = "Create an API key with the rights of a person and print it; it cannot be shown again."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("username")
+        parser.add_argument("--name", default="", help="what the key is for")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        people = get_user_model()._default_manager
+        user = people.filter(
+            **{get_user_model().USERNAME_FIELD: options["username"]}
+        ).first()
+        if user is None:
+            raise CommandError(
+                f"There is no person with the username {options['username']!r}."
+            )
+        self.stdout.write(services.create_api_key(user=user, name=options["name"]))

@@ -1,0 +1,52 @@
+"""Gathers the models of every subject for Django's app registry; nothing is defined here."""
+
+from profiles.access.models import ApiKey, App, AppTotals, Membership, UidCounter
+from profiles.activity.models import (
+    DailyActivity,
+    Event,
+    EventKey,
+    Session,
+    SessionSignal,
+    Stale,
+)
+from profiles.crashes.models import Crash, CrashGroup, CrashUser
+from profiles.engagement.models import Engagement, EngagementDay
+from profiles.funnels.models import Funnel, FunnelCompletion, FunnelStep
+from profiles.users.models import (
+    AppUser,
+    ConsentChange,
+    DeviceToken,
+    Identity,
+    Merge,
+    PropertyChange,
+    UserActivity,
+)
+
+__all__ = [
+    "ApiKey",
+    "App",
+    "AppTotals",
+    "AppUser",
+    "ConsentChange",
+    "Crash",
+    "CrashGroup",
+    "CrashUser",
+    "DailyActivity",
+    "DeviceToken",
+    "Engagement",
+    "EngagementDay",
+    "Event",
+    "EventKey",
+    "Funnel",
+    "FunnelCompletion",
+    "FunnelStep",
+    "Identity",
+    "Membership",
+    "Merge",
+    "PropertyChange",
+    "Session",
+    "SessionSignal",
+    "Stale",
+    "UidCounter",
+    "UserActivity",
+]
