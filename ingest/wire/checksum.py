@@ -16,9 +16,9 @@ _CHECKSUM_NAMES: Final = (b"checksum", b"checksum256")
 def has_valid_checksum(query: bytes, body: bytes, content_type: str, salt: str) -> bool:
     """Tell whether a request is signed with this salt.
 
-    The hash is of the bytes as they were received, never decoded and encoded again: the query, or the urlencoded body, or
-    the text parts of an upload as `name=value` in order of appearance. `checksum` (SHA-1) counts before `checksum256`;
-    case does not matter, the Web SDK sends capitals. A request with neither is not signed.
+    The hash is of the bytes as they were received, never decoded and encoded again: the query, or the urlencoded
+    body, or the text parts of an upload as `name=value` in order of appearance. `checksum` (SHA-1) counts before
+    `checksum256`; case does not matter, the Web SDK sends capitals. A request with neither is not signed.
     """
     values = read_parameters(query, body, content_type).values
     for name, algorithm in (("checksum", sha1), ("checksum256", sha256)):

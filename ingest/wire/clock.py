@@ -31,6 +31,9 @@ class Clock:
     """How far the device is ahead; never negative, because a request may be late for many good reasons."""
     latest_ms: int
     earliest_ms: int
+    hour: int | None
+    weekday: int | None
+    timezone_minutes: int | None
 
     @property
     def skew(self) -> timedelta:
@@ -49,29 +52,51 @@ class Clock:
             return self.received_at
         return _EPOCH + timedelta(milliseconds=max(milliseconds, self.earliest_ms))
 
+    def event_hour(self, value: JsonValue) -> int | None:
+        """Give an event's hour of the user's day: its own, else its request's."""
+        hour = _read_hour(value)
+        return self.hour if hour is None else hour
 
-def read_clock(stamp: JsonValue, received_at: datetime, limits: Limits, notes: Notes) -> Clock:
-    """Read a request's `timestamp`.
+    def event_weekday(self, value: JsonValue) -> int | None:
+        """Give an event's day of the user's week: its own, else its request's."""
+        weekday = _read_weekday(value)
+        return self.weekday if weekday is None else weekday
 
-    A stamp in the future means that the device's clock is ahead: the request happened now, and every event in it that much
-    earlier than it says. The past is believed as far as `limits.earliest`.
+
+def read_clock(values: dict[str, JsonValue], received_at: datetime, limits: Limits, notes: Notes) -> Clock:
+    """Read `timestamp`, `hour`, `dow` and `tz` of a request.
+
+    A stamp in the future means that the device's clock is ahead: the request happened now, and every event in it that
+    much earlier than it says. The past is believed as far as `limits.earliest`.
     """
+    get = values.get
     latest_ms = (received_at - _EPOCH) // _MILLISECOND
     earliest_ms = (limits.earliest - _EPOCH) // _MILLISECOND
-    milliseconds = read_stamp(stamp)
-    if milliseconds is None:
-        if not is_absent(stamp):
-            notes.add(Note.TIMESTAMP_UNUSABLE)
-        return Clock(received_at, received_at, None, 0, latest_ms, earliest_ms)
-    stamped_at = at = _EPOCH + timedelta(milliseconds=milliseconds)
+    milliseconds = read_stamp(get("timestamp"))
+    at = received_at
+    stamped_at = None
     skew_ms = 0
-    if milliseconds > latest_ms:
-        notes.add(Note.TIMESTAMP_IN_FUTURE)
-        at, skew_ms = received_at, milliseconds - latest_ms
-    elif milliseconds < earliest_ms:
-        notes.add(Note.TIMESTAMP_TOO_OLD)
-        at = limits.earliest
-    return Clock(received_at, at, stamped_at, skew_ms, latest_ms, earliest_ms)
+    if milliseconds is not None:
+        stamped_at = at = _EPOCH + timedelta(milliseconds=milliseconds)
+        if milliseconds > latest_ms:
+            notes.add(Note.TIMESTAMP_IN_FUTURE)
+            at, skew_ms = received_at, milliseconds - latest_ms
+        elif milliseconds < earliest_ms:
+            notes.add(Note.TIMESTAMP_TOO_OLD)
+            at = limits.earliest
+    elif not is_absent(get("timestamp")):
+        notes.add(Note.TIMESTAMP_UNUSABLE)
+    return Clock(
+        received_at,
+        at,
+        stamped_at,
+        skew_ms,
+        latest_ms,
+        earliest_ms,
+        _read_hour(get("hour")),
+        _read_weekday(get("dow")),
+        _read_timezone(get("tz"), notes),
+    )
 
 
 def read_stamp(value: JsonValue) -> int | None:
@@ -90,7 +115,7 @@ def read_stamp(value: JsonValue) -> int | None:
     return round(number * 1000) if digits == _SECONDS_DIGITS else None
 
 
-def read_hour(value: JsonValue) -> int | None:
+def _read_hour(value: JsonValue) -> int | None:
     """Read an hour of the day; 24 is midnight."""
     hour = as_integer(value)
     if hour is None or not 0 <= hour <= _LAST_HOUR + 1:
@@ -98,7 +123,7 @@ def read_hour(value: JsonValue) -> int | None:
     return hour % (_LAST_HOUR + 1)
 
 
-def read_weekday(value: JsonValue) -> int | None:
+def _read_weekday(value: JsonValue) -> int | None:
     """Read a day of the week, 0 = Sunday; 7 is Sunday too."""
     weekday = as_integer(value)
     if weekday is None or not 0 <= weekday <= _LAST_WEEKDAY + 1:
@@ -106,7 +131,7 @@ def read_weekday(value: JsonValue) -> int | None:
     return weekday % (_LAST_WEEKDAY + 1)
 
 
-def read_timezone(value: JsonValue, notes: Notes) -> int | None:
+def _read_timezone(value: JsonValue, notes: Notes) -> int | None:
     """Read minutes east of UTC."""
     if is_absent(value):
         return None

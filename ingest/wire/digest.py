@@ -23,7 +23,10 @@ def digest_of(parameters: Parameters) -> bytes | None:
     if read_stamp(values.get("timestamp")) is None:
         return None
     lasting = {name: value for name, value in values.items() if name not in _CHANGING}
-    digest = blake2b(_encode(lasting), digest_size=DIGEST_BYTES)
+    try:
+        digest = blake2b(_encode(lasting), digest_size=DIGEST_BYTES)
+    except RecursionError:  # nested JSON, a thousand deep
+        return None
     for content in parameters.files:
         digest.update(content)
     return digest.digest()

@@ -27,6 +27,8 @@ class Identity:
     is_signed: bool
     callback: str
     """Name of the function that a JSONP answer calls; unchecked."""
+    is_shortened: bool
+    """`device_id` is not quite what was sent: that was too long."""
     refusal: Refusal | None
 
 
@@ -39,7 +41,8 @@ def identify(values: dict[str, JsonValue], limits: Limits) -> Identity:
     """Find out who a request is from."""
     get = values.get
     app_key = _id_text(get("app_key"))
-    device_id = shorten_id(_id_text(get("device_id")), limits)
+    sent_id = _id_text(get("device_id"))
+    device_id = shorten_id(sent_id, limits)
     old_device_id = shorten_id(_id_text(get("old_device_id")), limits)
     refusal = None
     if not app_key:
@@ -58,6 +61,7 @@ def identify(values: dict[str, JsonValue], limits: Limits) -> Identity:
         old_device_id=old_device_id if old_device_id and old_device_id != device_id else None,
         is_signed="checksum256" in values or "checksum" in values,
         callback=as_text(get("callback")),
+        is_shortened=device_id is not sent_id,
         refusal=refusal,
     )
 

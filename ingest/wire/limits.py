@@ -47,8 +47,9 @@ class Limits:
     source: int = 100
     place: int = 100
 
-    # User details. SDKs cut values at 256 and pictures at 4096; `custom_prop_limit` and `custom_set_limit` are Countly's.
-    # How many custom properties a profile may have is for the profile to decide: a request cannot know the others.
+    # User details. SDKs cut values at 256 and pictures at 4096; `custom_prop_limit` and `custom_set_limit` are
+    # Countly's. How many custom properties a profile may have is for the profile to decide: a request cannot know the
+    # others.
     detail: int = 256
     picture_url: int = 4096
     custom_properties: int = 20
@@ -63,7 +64,8 @@ class Limits:
     json_depth: int = 8
     json_items: int = 200
 
-    # Crashes. SDKs send 30 lines of 200 characters for each of 50 threads at most; native dumps and image lists are larger.
+    # Crashes. SDKs send 30 lines of 200 characters for each of 50 threads at most; native dumps and image lists are
+    # larger.
     crash_text: int = 256
     crash_stack: int = 300_000
     crash_logs: int = 50_000

@@ -16,7 +16,10 @@ _UNKNOWN: Final = ("Other", "Generic Smartphone", "Generic Feature Phone", "Gene
 # Countly's vocabulary of device types, by words of the user agent. The first that fits decides.
 _TYPE_WORDS: Final = (
     ("console", ("PlayStation", "Xbox", "Nintendo")),
-    ("smarttv", ("SMART-TV", "SmartTV", "AppleTV", "Apple TV", "GoogleTV", "BRAVIA", "AFTT", "Roku", "Web0S", "HbbTV", "CrKey")),
+    (
+        "smarttv",
+        ("SMART-TV", "SmartTV", "AppleTV", "Apple TV", "GoogleTV", "BRAVIA", "AFTT", "Roku", "Web0S", "HbbTV", "CrKey"),
+    ),
     ("wearable", ("Watch",)),
     ("tablet", ("iPad", "Tablet", "Kindle", "Silk/", "PlayBook")),
     ("mobile", ("iPhone", "iPod", "Mobile", "Windows Phone", "BlackBerry", "BB10", "Opera Mini")),

@@ -1,6 +1,6 @@
 """Strangers' values: JSON decoded, texts that PostgreSQL accepts, numbers that are numbers.
 
-Coercion follows JavaScript where Countly's server does: SDKs send numbers and booleans as text, and the other way round.
+Coercion follows JavaScript where Countly's server does: SDKs send numbers and booleans as text, and texts as numbers.
 """
 
 import json
@@ -16,6 +16,7 @@ from ingest.wire.limits import INT64_MAX, Limits
 JsonValue: TypeAlias = "str | int | float | bool | list[JsonValue] | dict[str, JsonValue] | None"
 
 _decode: Final = msgspec.json.Decoder().decode
+_encode: Final = msgspec.json.Encoder().encode
 _NUMBER: Final = re.compile(r"\s*[+-]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})(?:[eE][+-]?\d{1,5})?\s*", re.ASCII)
 _ESCAPE: Final = re.compile(
     r"\\\\"  # an escaped backslash, so that the u behind it is only a letter
@@ -28,7 +29,7 @@ _FALSE_TEXTS: Final = frozenset(("", "0", "false"))
 _BOOLEANS: Final[dict[JsonValue, bool]] = {"true": True, "1": True, "false": False, "0": False, 1: True, 0: False}
 
 
-class Unreadable(ValueError):
+class UnreadableError(ValueError):
     """A value is not what its place asks for."""
 
 
@@ -37,7 +38,7 @@ def decode_json(text: str) -> JsonValue:
 
     What only Countly's own parser would read is read too: half surrogate pairs (JavaScript cuts emoji in two) become
     U+FFFD, a number beyond a double becomes text, and text that is still percent-encoded (the Web SDK's uploads) is
-    decoded first. Raises `Unreadable`.
+    decoded first. Raises `UnreadableError`.
     """
     try:
         return _decode(text)  # type: ignore[no-any-return]
@@ -51,7 +52,7 @@ def decode_json(text: str) -> JsonValue:
             text, parse_int=_number_or_text, parse_float=_number_or_text, parse_constant=_refuse_constant
         )
     except (ValueError, RecursionError) as error:
-        raise Unreadable from error
+        raise UnreadableError from error
 
 
 def _without_half_pair(escape: re.Match[str]) -> str:
@@ -70,21 +71,21 @@ def _refuse_constant(name: str) -> JsonValue:
 
 
 def read_object(value: JsonValue) -> dict[str, JsonValue]:
-    """Read a structured parameter that must be an object: JSON text, or the object itself. Raises `Unreadable`."""
+    """Read a structured parameter that must be an object: JSON text, or the object itself. Raises `UnreadableError`."""
     if isinstance(value, str):
         value = decode_json(value)
     if isinstance(value, dict):
         return value
-    raise Unreadable
+    raise UnreadableError
 
 
 def read_list(value: JsonValue) -> list[JsonValue]:
-    """Read a structured parameter that must be an array: JSON text, or the array itself. Raises `Unreadable`."""
+    """Read a structured parameter that must be an array: JSON text, or the array itself. Raises `UnreadableError`."""
     if isinstance(value, str):
         value = decode_json(value)
     if isinstance(value, list):
         return value
-    raise Unreadable
+    raise UnreadableError
 
 
 def is_absent(value: JsonValue) -> bool:
@@ -117,7 +118,7 @@ def as_text(value: JsonValue) -> str:
     return ""
 
 
-def _number_text(value: float) -> str:
+def _number_text(value: int | float) -> str:
     if isinstance(value, float):
         if not math.isfinite(value):
             return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
@@ -169,8 +170,8 @@ def as_boolean(value: JsonValue) -> bool | None:
 def clean_json(value: JsonValue, limits: Limits, text_length: int, depth: int = 0) -> JsonValue:
     """Make a value safe to keep as jsonb, its types untouched.
 
-    Texts lose NUL and what is beyond `text_length`; numbers that neither a bigint nor a double holds become text; what is
-    nested deeper than `limits.json_depth` becomes null.
+    Texts lose NUL and what is beyond `text_length`; numbers that neither a bigint nor a double holds become text; what
+    is nested deeper than `limits.json_depth` becomes null.
     """
     if isinstance(value, str):
         return without_nul(value)[:text_length]
@@ -190,3 +191,8 @@ def clean_json(value: JsonValue, limits: Limits, text_length: int, depth: int = 
             break
         clean[without_nul(key)[: limits.custom_key]] = clean_json(item, limits, text_length, depth + 1)
     return clean
+
+
+def json_text(value: JsonValue, limits: Limits) -> str:
+    """Give a value as compact JSON text."""
+    return _encode(clean_json(value, limits, limits.custom_value)).decode()
