@@ -27,7 +27,7 @@ $(STAMP): requirements.txt
 	@touch $@
 
 run: venv
-	@exec $(BIN)/python manage.py up
+	@exec $(BIN)/python manage.py up --end-with-parent
 
 test: venv
 	@$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)

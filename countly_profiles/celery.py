@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pkgutil
+from pathlib import Path
 
 from celery import Celery, signals
 
@@ -27,3 +28,11 @@ app.autodiscover_tasks(task_packages)
 @signals.setup_logging.connect
 def keep_django_logging(**_kwargs: object) -> None:
     """Stop Celery from putting its own handlers beside ours; Django has configured logging by now."""
+
+
+@signals.worker_ready.connect
+def say_ready(**_kwargs: object) -> None:
+    """Leave a file where the supervisor looks for it."""
+    ready_file = os.environ.get("READY_FILE")
+    if ready_file:
+        Path(ready_file).touch()

@@ -14,6 +14,7 @@ from countly_profiles import env, logs, services
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.directory("DATA_DIR", BASE_DIR / "var")
 VERSION = "0.1.0"
+SOURCE_URL = env.text("SOURCE_URL")
 
 try:
     _running = services.read(DATA_DIR)
@@ -39,9 +40,13 @@ CSRF_COOKIE_SECURE = IS_HTTPS
 SECURE_SSL_REDIRECT = False  # the proxy's work: SDKs that still speak plain http must not lose data
 SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 31_536_000 if IS_HTTPS else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = False
-if env.flag("BEHIND_PROXY", default=False):
+# BEHIND_PROXY=1 says that every request comes through a proxy of ours, which tells who it is from.
+IS_BEHIND_PROXY = env.flag("BEHIND_PROXY", default=False)
+if IS_BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     USE_X_FORWARDED_HOST = True
+# A bulk request of 10 MB fits; what is larger is read, dropped and answered, so that no SDK sends it for ever.
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.number("MAX_REQUEST_BYTES", 12 * 1024 * 1024)
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -200,7 +205,11 @@ CELERY_TASK_TIME_LIMIT = 900
 CELERY_TIMEZONE = "UTC"
 # name -> {"task": dotted name, "schedule": seconds or crontab}. Entries that run every few seconds carry
 # {"options": {"expires": seconds}}, so that they do not pile up while no worker is there.
-CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {}
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    # Finds what a lost wake left waiting.
+    "apply-waiting": {"task": "ingest.tasks.apply_waiting", "schedule": 1.0, "options": {"expires": 1.0}},
+    "make-partitions": {"task": "ingest.tasks.make_partitions", "schedule": 3600.0},
+}
 
 # --- Logs ---------------------------------------------------------------------------------------
 

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
+
+from countly_profiles import health
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("ingest.urls")),
+    path("__heartbeat__", health.heartbeat),
+    path("__lbheartbeat__", health.load_balancer_heartbeat),
+    path("__version__", health.version),
+    path("metrics", health.metrics),
     path("admin/", admin.site.urls),
 ]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,7 @@ from urllib.parse import quote
 import psycopg2
 
 from countly_profiles.embedded.binaries import postgres_major_version
-from countly_profiles.embedded.spawning import Account, run_as
+from countly_profiles.embedded.spawning import Account, run
 
 OWNER = "countly"
 DATABASE = "countly"
@@ -82,9 +80,9 @@ class PostgresServer:
             command += ["--lc-ctype", "C.UTF-8"]
         if is_throwaway:
             command.append("--no-sync")
-        done = run_as(command, account=self.account, working_directory=self.data.parent)
-        if done.returncode:
-            msg = f"initdb failed:\n{done.stdout.decode(errors='replace').strip()}"
+        status, written = run(command, account=self.account, working_directory=self.data.parent)
+        if status:
+            msg = f"initdb failed:\n{written}"
             raise PostgresError(msg)
         draft.rename(self.data)
 
@@ -101,25 +99,19 @@ class PostgresServer:
         options = [f"-c{name}={value}" for name, value in {**settings, **fixed}.items()]
         return [self.binaries / "postgres", "-D", self.data, *options]
 
-    def wait_until_ready(self, process: subprocess.Popen[bytes], *, seconds: float) -> bool:
-        """Return True once it answers, False when the process has ended; raise after `seconds`.
-
-        Ready means that it answers a query in our own database, which is made if it is missing.
-        """
-        deadline = time.monotonic() + seconds
-        while True:
-            if process.poll() is not None:
-                return False
-            try:
-                with closing(psycopg2.connect(self.url("postgres"), connect_timeout=5)) as connection:
-                    connection.autocommit = True
-                    with connection.cursor() as cursor:
-                        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
-                        if cursor.fetchone() is None:
-                            cursor.execute(f'CREATE DATABASE "{DATABASE}"')
+    def is_ready(self) -> bool:
+        """Tell whether the server answers."""
+        try:
+            with closing(psycopg2.connect(self.url("postgres"), connect_timeout=5)):
                 return True
-            except psycopg2.OperationalError as error:
-                if time.monotonic() > deadline:
-                    msg = f"PostgreSQL does not answer after {seconds:.0f} s: {error}"
-                    raise PostgresError(msg) from None
-            time.sleep(0.05)
+        except psycopg2.OperationalError:
+            return False
+
+    def create_database(self) -> None:
+        """Make our database if it is missing."""
+        with closing(psycopg2.connect(self.url("postgres"))) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
+                if cursor.fetchone() is None:
+                    cursor.execute(f'CREATE DATABASE "{DATABASE}"')

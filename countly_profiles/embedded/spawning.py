@@ -53,46 +53,49 @@ def spawn(
     account: Account | None = None,
     environ: Mapping[str, str] | None = None,
     output: int | IO[bytes] | None = None,
+    errors: IO[bytes] | None = None,
     death_signal: int = signal.SIGKILL,
     working_directory: Path | None = None,
+    keep_open: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a child in a session of its own that gets `death_signal` when we end.
 
     Call it from the main thread: the kernel watches the thread, not the process. The session keeps
-    Ctrl-C in the terminal away from the child, so that we decide the order of the end.
+    Ctrl-C in the terminal away from the child, so that we decide the order of the end. Errors go where
+    the output goes unless they are given a file of their own. The child and
+    its children inherit the file descriptors in `keep_open`.
     """
     return subprocess.Popen(
         [str(part) for part in command],
         stdin=subprocess.DEVNULL,
         stdout=output,
-        stderr=subprocess.STDOUT if output is not None else None,
+        stderr=errors if errors is not None else subprocess.STDOUT if output is not None else None,
         env=dict(environ) if environ is not None else None,
         cwd=working_directory,
+        pass_fds=tuple(keep_open),
         start_new_session=True,
         user=account.uid if account else None,
         group=account.gid if account else None,
         extra_groups=[] if account else None,
-        preexec_fn=_before_exec(death_signal),  # noqa: PLW1509 - no threads are running here
+        preexec_fn=_before_exec(death_signal),  # safe: there are no other threads here
     )
 
 
-def run_as(
+def run(
     command: Sequence[str | Path],
     *,
     account: Account | None = None,
     environ: Mapping[str, str] | None = None,
     working_directory: Path | None = None,
-) -> subprocess.CompletedProcess[bytes]:
-    """Run a short command to its end and return what it wrote; never raises for its exit status."""
-    return subprocess.run(
-        [str(part) for part in command],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=dict(environ) if environ is not None else None,
-        cwd=working_directory,
-        check=False,
-        user=account.uid if account else None,
-        group=account.gid if account else None,
-        extra_groups=[] if account else None,
+) -> tuple[int, str]:
+    """Run a command to its end; return its exit status and what it wrote."""
+    process = spawn(
+        command, account=account, environ=environ, output=subprocess.PIPE, working_directory=working_directory
     )
+    with process:
+        try:
+            written, _ = process.communicate()
+        except BaseException:
+            process.kill()
+            raise
+    return process.returncode, written.decode(errors="replace").strip()

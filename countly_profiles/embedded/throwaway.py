@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,11 +43,19 @@ def postgres_for_tests() -> Iterator[PostgresServer]:
                 death_signal=signal.SIGQUIT,
             )
         try:
-            if not server.wait_until_ready(process, seconds=_START_SECONDS):
-                raise PostgresError((directory / "log").read_text(encoding="utf-8", errors="replace"))
+            _wait(server, process, directory / "log")
             yield server
         finally:
             process.send_signal(signal.SIGQUIT)
             process.wait()
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _wait(server: PostgresServer, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while not server.is_ready():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise PostgresError(log.read_text(encoding="utf-8", errors="replace"))
+        time.sleep(0.03)
+    server.create_database()

@@ -1,0 +1,42 @@
+"""`manage.py up`: the whole product under one process, as `make run` starts it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from countly_profiles.embedded.accounts import NoAccountError
+from countly_profiles.embedded.binaries import MissingProgramError
+from countly_profiles.embedded.postgres import PostgresError
+from countly_profiles.embedded.spawning import send_when_parent_ends
+from countly_profiles.supervisor import options
+from countly_profiles.supervisor.instance import InstanceError
+from countly_profiles.supervisor.launch import Launch
+from countly_profiles.supervisor.supervisor import StartError, StopRequested, tell
+
+
+class Command(BaseCommand):
+    """Start, watch and end all processes of one instance."""
+
+    help = "Run everything: database, broker, web server, workers. Ends cleanly on Ctrl-C or SIGTERM."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--end-with-parent", action="store_true", help="End when the program that started this one (make) is gone."
+        )
+
+    def handle(self, *_args: Any, **arguments: Any) -> None:
+        if arguments["end_with_parent"]:
+            send_when_parent_ends(signal.SIGTERM, expected_parent=os.getppid())
+        try:
+            Launch(options.read(settings.DATA_DIR)).run()
+        except StopRequested:
+            tell("Stopped.")
+        except (StartError, InstanceError, PostgresError, MissingProgramError, NoAccountError) as error:
+            raise CommandError(str(error)) from None
