@@ -38,6 +38,11 @@ def write(data_dir: Path, services: Services) -> None:
     draft.replace(data_dir / FILE_NAME)
 
 
+def forget(data_dir: Path) -> None:
+    """Remove the addresses: nothing runs there any more."""
+    (data_dir / FILE_NAME).unlink(missing_ok=True)
+
+
 def read_secret_key(data_dir: Path) -> str:
     """Return the key that `up` made for this DATA_DIR, or nothing."""
     try:

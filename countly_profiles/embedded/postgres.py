@@ -25,6 +25,7 @@ RUNNING_SETTINGS = {
     "max_wal_size": "2GB",
     "wal_compression": "on",
     "random_page_cost": "1.1",  # solid state
+    "log_checkpoints": "off",
     "jit": "off",  # our statements are short: compiling them costs more than it saves
 }
 # Only for databases that are thrown away.

@@ -76,6 +76,7 @@ class Launch:
             self._supervisor.watch()
         finally:
             self._supervisor.stop()
+            services.forget(self._options.data_dir)
             if self._sockets:
                 shutil.rmtree(self._sockets, ignore_errors=True)
             os.close(self._lock)
@@ -114,8 +115,8 @@ class Launch:
         ):
             self._python_account = None
             tell(
-                f"User {self._account.name} cannot read {_BASE_DIR} or its Python, so the web server and the workers run "
-                "as root. Put the project outside of root's home, or start it as another user."
+                f"User {self._account.name} cannot read {_BASE_DIR} or its Python, so the web server and the workers "
+                "run as root. Put the project outside of root's home, or start it as another user."
             )
         instance.remove_old_sockets(data_dir)
         self._sockets = instance.socket_directory(self._account)
