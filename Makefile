@@ -6,6 +6,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TEST_PROCESSES ?= 2
 
 .PHONY: help venv run test lint format
 
@@ -30,12 +31,25 @@ run: venv
 	@exec $(BIN)/python manage.py up --end-with-parent
 
 test: venv
-	@$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) $(PYTEST_ARGS)
+
+# The settings of a real deployment, which `check --deploy` judges.
+DEPLOYED = env SECRET_KEY=$$(od -An -N40 -tx1 /dev/urandom | tr -d ' \n') HTTPS=1 HSTS_SECONDS=31536000 \
+	ALLOWED_HOSTS=profiles.example.com DATA_DIR=$(VENV)
 
 lint: venv
-	@$(BIN)/ruff format --check .
-	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet . || { echo "Not in format; run: make format"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@git ls-files -z '*.py' | xargs -0 $(BIN)/django-upgrade --target-version 5.2
+	@if [ -n "$$(git ls-files 'templates/*.html')" ]; then \
+		git ls-files -z 'templates/*.html' | xargs -0 $(BIN)/djade --check --target-version 5.2; fi
+	@$(BIN)/mypy .
+	@$(BIN)/lint-imports --no-logo --no-timing
+	@$(DEPLOYED) $(BIN)/python -W ignore manage.py makemigrations --check --dry-run
+	@$(DEPLOYED) $(BIN)/python manage.py check --deploy --fail-level WARNING
 
 format: venv
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+	@if [ -n "$$(git ls-files 'templates/*.html')" ]; then \
+		git ls-files -z 'templates/*.html' | xargs -0 $(BIN)/djade --target-version 5.2; fi

@@ -37,9 +37,14 @@ CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 IS_HTTPS = env.flag("HTTPS", default=False)
 SESSION_COOKIE_SECURE = IS_HTTPS
 CSRF_COOKIE_SECURE = IS_HTTPS
-SECURE_SSL_REDIRECT = False  # the proxy's work: SDKs that still speak plain http must not lose data
+# A redirect is the proxy's work, which can spare /i: SDKs that still speak plain http must not lose data.
+SECURE_SSL_REDIRECT = env.flag("SSL_REDIRECT", default=False)
 SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 31_536_000 if IS_HTTPS else 0)
-SECURE_HSTS_INCLUDE_SUBDOMAINS = False
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # whether HSTS holds for other hosts of the domain is not ours to say
+    "security.W021",  # nor whether the domain goes into the browsers' lists
+    "security.W008",  # see SECURE_SSL_REDIRECT
+]
 # BEHIND_PROXY=1 says that every request comes through a proxy of ours, which tells who it is from.
 IS_BEHIND_PROXY = env.flag("BEHIND_PROXY", default=False)
 if IS_BEHIND_PROXY:

@@ -15,4 +15,4 @@ def failures_after(previous_failures: int, *, ran_seconds: float) -> int:
 
 def restart_delay(failures: int) -> float:
     """Return seconds to wait after so many failures in a row: half a second, doubled each time, to half a minute."""
-    return min(_FIRST_SECONDS * 2 ** (failures - 1), _LONGEST_SECONDS)
+    return min(_FIRST_SECONDS * 2.0 ** min(failures - 1, 10), _LONGEST_SECONDS)
