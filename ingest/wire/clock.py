@@ -1,6 +1,5 @@
 """Time as a device tells it: stamps of requests and events, its local hour and weekday, its time zone."""
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -12,7 +11,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _SECONDS_DIGITS: Final = 10
 _MILLISECONDS_DIGITS: Final = 13
-_STAMP: Final = re.compile(r"[0-9]{10}(?:[0-9]{3})?", re.ASCII)
+_FIRST_IN_SECONDS: Final = 10 ** (_SECONDS_DIGITS - 1)
+_FIRST_IN_MILLISECONDS: Final = 10 ** (_MILLISECONDS_DIGITS - 1)
 # UTC-12 to UTC+14.
 _WESTMOST_MINUTES: Final = -12 * 60
 _EASTMOST_MINUTES: Final = 14 * 60
@@ -104,15 +104,13 @@ def read_stamp(value: JsonValue) -> int | None:
 
     Digits are counted after rounding: text `1732000000.5` is a stamp in seconds.
     """
-    if isinstance(value, str) and _STAMP.fullmatch(value):
-        return int(value) if len(value) == _MILLISECONDS_DIGITS else int(value) * 1000
     number = as_number(value)
     if number is None or number <= 0:
         return None
-    digits = len(str(round(number)))
-    if digits == _MILLISECONDS_DIGITS:
-        return round(number)
-    return round(number * 1000) if digits == _SECONDS_DIGITS else None
+    rounded = round(number)
+    if _FIRST_IN_MILLISECONDS <= rounded < _FIRST_IN_MILLISECONDS * 10:
+        return rounded
+    return round(number * 1000) if _FIRST_IN_SECONDS <= rounded < _FIRST_IN_SECONDS * 10 else None
 
 
 def _read_hour(value: JsonValue) -> int | None:

@@ -102,7 +102,9 @@ def device_facts(
 
     Only at the begin of a session the user agent fills what is missing, and a missing source is the platform itself.
     """
-    facts = _facts_of(metrics, orientation, limits, notes) if metrics or orientation else _NOTHING
+    if not (metrics or orientation or is_begin):
+        return None
+    facts = _facts_of(metrics, orientation, limits, notes)
     if is_begin:
         if agent is not UNKNOWN_AGENT:
             facts = _filled_from_agent(facts, agent)

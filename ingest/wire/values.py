@@ -24,6 +24,7 @@ _ESCAPE: Final = re.compile(
     r"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"  # half a pair
 )
 _HALF_PAIR_LENGTH: Final = 6
+_DIGITS_OF_INT64: Final = len(str(INT64_MAX))
 _ENCODED_JSON: Final = ("%7b", "%7B", "%5b", "%5B")
 _FALSE_TEXTS: Final = frozenset(("", "0", "false"))
 _BOOLEANS: Final[dict[JsonValue, bool]] = {"true": True, "1": True, "false": False, "0": False, 1: True, 0: False}
@@ -60,7 +61,7 @@ def _without_half_pair(escape: re.Match[str]) -> str:
 
 
 def _number_or_text(digits: str) -> int | float | str:
-    if len(digits) <= len(str(INT64_MAX)) and digits.lstrip("-").isdigit():
+    if len(digits) <= _DIGITS_OF_INT64 and digits.lstrip("-").isdigit():
         return int(digits)
     number = float(digits)
     return number if math.isfinite(number) else digits
@@ -133,9 +134,11 @@ def _number_text(value: int | float) -> str:
 
 def as_number(value: JsonValue) -> int | float | None:
     """Give a finite number that a double or a bigint holds, from a number or from numeric text."""
-    if isinstance(value, bool):
+    if value is None or isinstance(value, bool):
         return None
     if isinstance(value, str):
+        if len(value) < _DIGITS_OF_INT64 and value.isdecimal() and value.isascii():
+            return int(value)  # nearly all there are
         if not _NUMBER.fullmatch(value):
             return None
         stripped = value.strip()
@@ -154,6 +157,8 @@ def as_number(value: JsonValue) -> int | float | None:
 
 def as_integer(value: JsonValue) -> int | None:
     """Give the whole part of a number, or of numeric text."""
+    if value is None:
+        return None
     number = as_number(value)
     return None if number is None else int(number)
 
