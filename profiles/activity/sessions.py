@@ -124,12 +124,9 @@ def _position_of(signal: Signal) -> tuple[datetime, int]:
 
 
 def _continues(begin: Signal, session: SessionState) -> bool:
-    # Signed: a begin that is stamped before the end does not continue the session.
-    return (
-        not begin.ignore_cooldown
-        and session.ended_at is not None
-        and timedelta() <= begin.at - session.ended_at < COOLDOWN
-    )
+    # The gap is never negative, because signals are folded by their own time, not as they arrive: Countly compares a
+    # late begin with an end that is stamped after it, and so swallows it.
+    return not begin.ignore_cooldown and session.ended_at is not None and begin.at - session.ended_at < COOLDOWN
 
 
 def _with_signal(session: SessionState, signal: Signal, ended_at: datetime | None) -> SessionState:

@@ -4,7 +4,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from profiles.activity.sessions import (
     COOLDOWN,
@@ -199,7 +199,7 @@ MOMENTS = st.sampled_from([0, 0, 1, 10, 14, 15, 16, 29, 30, 1800, 1815, 1816, 36
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> list[Signal]:
+def histories(draw: st.DrawFn, max_size: int = 14) -> list[Signal]:
     drawn = draw(
         st.lists(
             st.tuples(
@@ -208,7 +208,7 @@ def histories(draw: st.DrawFn) -> list[Signal]:
                 st.integers(0, 60),
                 st.sampled_from([ANN, BEN]),
             ),
-            max_size=14,
+            max_size=max_size,
         )
     )
     ids = draw(st.permutations(range(len(drawn))))
@@ -287,6 +287,7 @@ ARRIVALS = histories().flatmap(
 )
 
 
+@settings(max_examples=300)
 @given(ARRIVALS)
 def test_any_order_and_batching_of_arrival_ends_the_same(arrivals: tuple[list[Signal], list[int]]) -> None:
     signals, sizes = arrivals
@@ -303,11 +304,12 @@ def test_any_order_and_batching_of_arrival_ends_the_same(arrivals: tuple[list[Si
     assert days == {key: (delta.sessions, delta.seconds) for key, delta in once.items()}
 
 
-@given(histories(), histories())
+@settings(max_examples=500)
+@given(histories(max_size=8), histories(max_size=2))
 def test_refolding_only_the_window_equals_a_complete_rebuild(known: list[Signal], late: list[Signal]) -> None:
     late = [
         Signal(s.at, s.id + 100, s.begins, s.seconds, s.ends, s.ignore_cooldown, s.original_user_id) for s in late
-    ] or [ping(20, 5, 100)]
+    ] or [end(14, 5, 100)]
     positions = sorted(s.position for s in late)
     stored = rebuild(known).sessions
     window = window_to_rebuild(positions[0], positions[-1], stored)
