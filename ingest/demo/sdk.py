@@ -172,7 +172,9 @@ class Sdk:
     def health_check(self) -> None:
         """Report the SDK's own health, as at its first start with a new version."""
         health = {"el": 0, "wl": 0, "sc": -1, "em": "", "bom": 0, "cbom": 0}
-        self._send({"hc": to_json(health), "metrics": to_json({"_app_version": self.release.version})})
+        constant = self._dialect.constant_metrics(self.handset.device, self.os_version)
+        metrics = {"_app_version": self.release.version, **constant}
+        self._send({"hc": to_json(health), "metrics": to_json(metrics)})
 
     def crash(self, fault: Fault) -> None:
         """Report a crash. What waits is sent at the app's next start at the latest; here at once."""

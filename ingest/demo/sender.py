@@ -122,19 +122,27 @@ def send_stories(
     the requests that are under way. Raises SendingError when the server is gone or will take nothing.
     """
     total = Tally()
-    connections: SimpleQueue[HTTPConnection] = SimpleQueue()
-    for _ in range(parallel):
-        connections.put(server.connect())
-    with _pool(parallel, stop) as pool:
+    with _connections(server, parallel) as connections, _pool(parallel, stop) as pool:
         futures: list[Future[Tally]] = [
             pool.submit(_send_story, server, connections, tell, number, stop) for number in range(people)
         ]
         for future in as_completed(futures):
             total.add(future.result())
             on_person(total)
-    while not connections.empty():
-        connections.get().close()
     return total
+
+
+@contextmanager
+def _connections(server: Server, count: int) -> Iterator[SimpleQueue[HTTPConnection]]:
+    """Give connections for as many senders, and close them."""
+    connections: SimpleQueue[HTTPConnection] = SimpleQueue()
+    for _ in range(count):
+        connections.put(server.connect())
+    try:
+        yield connections
+    finally:
+        while not connections.empty():
+            connections.get().close()
 
 
 @contextmanager
