@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from countly_profiles import health
+from countly_profiles import frame, health
+from profiles.access.permissions import app_view
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("ingest.urls")),
@@ -14,4 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("__version__", health.version),
     path("metrics", health.metrics),
     path("admin/", admin.site.urls),
+    path("", include("profiles.access.urls")),
+    path("apps/<public_id>/freshness/", app_view(frame.freshness), name="freshness"),
+    path("apps/<public_id>/", include("profiles.directory.urls")),
 ]

@@ -22,9 +22,7 @@ from profiles.bulk import BulkTable, array_literal
 
 REQUESTS = PartitionedTable("ingest_request", "day", ahead=3)
 
-SHARD_LOCKS = (
-    0x696E6772  # "ingr": the class of advisory locks whose second key is a shard
-)
+SHARD_LOCKS = 0x696E6772  # "ingr": the class of advisory locks whose second key is a shard
 
 Verdict = IngestRequest.Verdict
 
@@ -71,7 +69,9 @@ class Settlement:
     notes: dict[str, int] | None = None
 
 
-_APPEND = "INSERT INTO ingest_inboxrequest (shard, app_id, received_at, query, body, content_type, ip, user_agent) VALUES "
+_APPEND = (
+    "INSERT INTO ingest_inboxrequest (shard, app_id, received_at, query, body, content_type, ip, user_agent) VALUES "
+)
 _ONE_ROW = "(%s, %s, %s, %s, %s, %s, %s, %s)"
 
 _SETTLED = BulkTable(
@@ -119,23 +119,10 @@ def append(arrivals: Sequence[Arrival]) -> None:
 def lock(shards: Collection[int]) -> None:
     """Wait for the shards' locks, in one order for everybody, and hold them until the transaction ends."""
     with connection.cursor() as cursor:
-        for shard in sorted(shards):
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [SHARD_LOCKS, shard])
-
-
-def try_lock(candidates: Collection[int], at_most: int) -> set[int]:
-    """Take the locks of up to `at_most` shards that nobody holds, and return those taken."""
-    taken: set[int] = set()
-    with connection.cursor() as cursor:
-        for shard in candidates:
-            if len(taken) == at_most:
-                break
-            cursor.execute(
-                "SELECT pg_try_advisory_xact_lock(%s, %s)", [SHARD_LOCKS, shard]
-            )
-            if cursor.fetchone()[0]:
-                taken.add(shard)
-    return taken
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(%s, shard) FROM (SELECT unnest(%s::integer[]) AS shard ORDER BY 1) ordered",
+            [SHARD_LOCKS, array_literal(shards, "integer")],
+        )
 
 
 def claim(shards: Collection[int], limit: int) -> list[Waiting]:
@@ -191,7 +178,7 @@ def settle(settlements: Sequence[Settlement], now: datetime) -> None:
                 s.request.ip,
                 s.request.user_agent,
             )
-            for s in sorted(settlements, key=lambda s: s.device_key)
+            for s in settlements
         ]
     )
 

@@ -12,12 +12,8 @@ class InboxRequest(models.Model):
     """
 
     id = models.BigAutoField(primary_key=True)
-    shard = models.SmallIntegerField(
-        help_text="profiles.users.keys.shard_of the device's key."
-    )
-    app = models.ForeignKey(
-        App, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
-    )
+    shard = models.SmallIntegerField(help_text="profiles.users.keys.shard_of the device's key.")
+    app = models.ForeignKey(App, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
     received_at = models.DateTimeField()
     query = models.BinaryField()
     body = models.BinaryField()
@@ -25,8 +21,8 @@ class InboxRequest(models.Model):
     ip = models.TextField()
     user_agent = models.TextField()
 
-    class Meta:
-        indexes: list[models.Index] = []
+    def __str__(self) -> str:
+        return f"request {self.id}"
 
 
 class IngestRequest(models.Model):
@@ -45,9 +41,7 @@ class IngestRequest(models.Model):
     device_key = models.UUIDField()
     received_at = models.DateTimeField()
     id = models.BigIntegerField()
-    app = models.ForeignKey(
-        App, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
-    )
+    app = models.ForeignKey(App, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
     user_id = models.UUIDField(null=True)
     stamped_at = models.DateTimeField(null=True, help_text="Device clock, as sent.")
     digest = models.UUIDField(
@@ -56,12 +50,8 @@ class IngestRequest(models.Model):
     )
     settled_at = models.DateTimeField()
     verdict = models.SmallIntegerField(choices=Verdict.choices)
-    reason = models.TextField(
-        default="", help_text="Why it was refused: a slug of a closed set."
-    )
-    notes = models.JSONField(
-        null=True, help_text="What was dropped or mended, by slug, with counts."
-    )
+    reason = models.TextField(default="", help_text="Why it was refused: a slug of a closed set.")
+    notes = models.JSONField(null=True, help_text="What was dropped or mended, by slug, with counts.")
     query = models.BinaryField()
     body = models.BinaryField()
     content_type = models.TextField()
@@ -71,3 +61,6 @@ class IngestRequest(models.Model):
     class Meta:
         managed = False
         db_table = "ingest_request"
+
+    def __str__(self) -> str:
+        return f"request {self.id}: {self.get_verdict_display()}"

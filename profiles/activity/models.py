@@ -14,11 +14,7 @@ class EventKey(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["app", "key"], name="event_key_once_per_app"
-            )
-        ]
+        constraints = [models.UniqueConstraint(fields=["app", "key"], name="event_key_once_per_app")]
 
     def __str__(self) -> str:
         return self.key
@@ -49,9 +45,7 @@ class Event(models.Model):
     sum = models.FloatField(null=True)
     duration_seconds = models.FloatField(null=True)
     local_hour = models.SmallIntegerField(null=True, help_text="0 to 23 on the device.")
-    local_weekday = models.SmallIntegerField(
-        null=True, help_text="0 is Sunday, on the device."
-    )
+    local_weekday = models.SmallIntegerField(null=True, help_text="0 is Sunday, on the device.")
     view_id = models.TextField(null=True)
     segmentation = models.JSONField(null=True)
 
@@ -70,9 +64,7 @@ class Session(models.Model):
     original_user_id = models.UUIDField()
     app = app_column()
     last_signal_at = models.DateTimeField()
-    ended_at = models.DateTimeField(
-        null=True, help_text="Null: the SDK never said that it ended."
-    )
+    ended_at = models.DateTimeField(null=True, help_text="Null: the SDK never said that it ended.")
     duration_seconds = models.IntegerField(default=0)
     app_version = models.TextField(null=True)
     platform = models.TextField(null=True)

@@ -35,11 +35,7 @@ class PartitionedTable:
 
     def name(self, start: date) -> str:
         """Return the partition's table name, such as profiles_event_2026_11."""
-        return (
-            f"{self.table}_{start:%Y_%m}"
-            if self.unit == "month"
-            else f"{self.table}_{start:%Y_%m_%d}"
-        )
+        return f"{self.table}_{start:%Y_%m}" if self.unit == "month" else f"{self.table}_{start:%Y_%m_%d}"
 
     def needed(self, now: datetime) -> Iterator[tuple[str, date, date]]:
         """Yield (name, from, to) of the current partition and those ahead."""
@@ -64,9 +60,7 @@ def existing(table: PartitionedTable) -> list[str]:
         return [name for (name,) in cursor.fetchall()]
 
 
-def ensure(
-    table: PartitionedTable, now: datetime, *, since: datetime | None = None
-) -> list[str]:
+def ensure(table: PartitionedTable, now: datetime, *, since: datetime | None = None) -> list[str]:
     """Make what is missing from `since` (default: now) to ahead of now, and return the names made.
 
     The very first call also makes `<table>_before`, for everything older than its own first partition.

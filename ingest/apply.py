@@ -1,0 +1,314 @@
+"""Applies what waits in the inbox: claim, understand, fold, write and settle, in one transaction for a batch.
+
+A batch holds the locks of its shards, so no two workers ever touch one user, and works through a prefix of what waits
+there. Requests that merge users are few: the users they entangle are taken in stages, everybody else in the first.
+A batch that fails is halved until the request that cannot be applied stands alone; it is set aside with its reason.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db import InterfaceError, OperationalError, transaction
+
+from ingest import app_keys, inbox
+from ingest.folding import Folded, Folder, Understood, needs_profile
+from ingest.inbox import Settlement, Verdict, Waiting
+from ingest.wire.refusal import Refusal
+from ingest.wire.request import RawRequest, parse
+from profiles.activity import recording, services as activity_services
+from profiles.activity.models import Stale
+from profiles.users import keys, services as user_services
+from profiles.users.identities import Identities, load_identities
+
+log = logging.getLogger(__name__)
+
+BATCH_SIZE = 3000
+DIGESTS_KEPT = timedelta(days=8)
+MOST_FAILURES = 10  # of single requests in one batch, with no success among them: then the fault is ours, not theirs
+
+NOBODY = UUID(int=0)  # the device of a request that named none
+
+
+class _MoreShardsNeededError(Exception):
+    """The batch touches users of shards that it does not hold."""
+
+    def __init__(self, shards: set[int]) -> None:
+        super().__init__(f"{len(shards)} shards")
+        self.shards = shards
+
+
+class SystemicFailureError(Exception):
+    """Every request of a batch failed alone: nothing was set aside, everything still waits."""
+
+
+def apply_waiting(*, shards: Collection[int] = range(keys.SHARDS), limit: int = BATCH_SIZE) -> int:
+    """Apply the oldest requests that wait in `shards` and return how many were settled; 0 when nothing waits.
+
+    Holds nothing when it returns. Database faults are raised, and everything of the batch still waits.
+    """
+    try:
+        return _apply_holding(set(shards), limit)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("batch_failed")
+        return _apply_halved(set(shards), limit)
+
+
+def _apply_halved(shards: set[int], limit: int) -> int:
+    """Apply a failed batch in ever smaller prefixes; what fails alone is refused."""
+    settled = failed = 0
+    size = max(1, limit // 2)
+    left = limit
+    while left > 0:
+        try:
+            done = _apply_holding(shards, min(size, left))
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as fault:
+            if size > 1:
+                size = max(1, size // 8)
+                continue
+            failed += 1
+            if failed > MOST_FAILURES and not settled:
+                raise SystemicFailureError from fault
+            log.exception("request_refused")
+            done = _refuse_first(shards, type(fault).__name__)
+            settled -= done
+        if done == 0:
+            break
+        settled += done
+        left -= done
+        size = min(size * 2, limit)
+    return settled + failed
+
+
+def _apply_holding(shards: set[int], limit: int) -> int:
+    """Apply one batch; take more locks and start again when it reaches users of other shards."""
+    while True:
+        try:
+            with transaction.atomic():
+                inbox.lock(shards)
+                waiting = inbox.claim(shards, limit)
+                if waiting:
+                    _Batch(waiting, shards).apply()
+                return len(waiting)
+        except _MoreShardsNeededError as more:
+            # Locks are always taken in one order, so give up those held and begin again with the larger set.
+            shards = shards | more.shards
+
+
+def _refuse_first(shards: set[int], reason: str) -> int:
+    """Set the oldest waiting request aside."""
+    with transaction.atomic():
+        inbox.lock(shards)
+        waiting = inbox.claim(shards, 1)
+        now = datetime.now(tz=UTC)
+        inbox.settle([_refused(request, f"failed_{reason}") for request in waiting], now)
+        return len(waiting)
+
+
+def _refused(waiting: Waiting, reason: str, device_key: UUID = NOBODY) -> Settlement:
+    return Settlement(
+        request=waiting,
+        device_key=device_key,
+        user_id=None,
+        stamped_at=None,
+        digest=None,
+        verdict=Verdict.REFUSED,
+        reason=reason,
+    )
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Requests of held shards on their way through one transaction."""
+
+    waiting: Sequence[Waiting]
+    shards: set[int]
+    now: datetime = field(default_factory=lambda: datetime.now(tz=UTC))
+    settlements: list[Settlement] = field(default_factory=list)
+    touched: dict[UUID, int] = field(default_factory=dict)
+    zones: dict[int, ZoneInfo] = field(default_factory=dict)
+
+    def apply(self) -> None:
+        """Settle every request of the batch."""
+        understood = self._without_duplicates(self._understand())
+        identities = self._identities(understood)
+        for stage in _stages(understood):
+            self._merge(stage, identities)
+            self._fold(stage, identities)
+        for item in understood:
+            self.settlements.append(_applied(item))
+        activity_services.mark_stale(Stale.Kind.ENGAGEMENT, self.touched.items(), self.now)
+        activity_services.mark_stale(Stale.Kind.FUNNELS, self.touched.items(), self.now)
+        inbox.settle(self.settlements, self.now)
+
+    def _understand(self) -> list[Understood]:
+        """Parse every request; what has no effect at all is refused here."""
+        apps = app_keys.load({w.app_id for w in self.waiting})
+        self.zones = {app.id: ZoneInfo(app.timezone) for app in apps.values()}
+        understood = []
+        for waiting in self.waiting:
+            request = parse(
+                RawRequest(
+                    query=waiting.query,
+                    body=waiting.body,
+                    content_type=waiting.content_type,
+                    ip=waiting.ip or None,
+                    user_agent=waiting.user_agent,
+                    received_at=waiting.received_at,
+                )
+            )
+            app = apps.get(waiting.app_id)
+            if isinstance(request, Refusal):
+                self.settlements.append(_refused(waiting, request.value))
+            elif app is None:
+                self.settlements.append(_refused(waiting, "app_deleted"))
+            else:
+                key = keys.user_key(app.public_id, request.device_id)
+                understood.append(Understood(waiting, request, app, key, key))
+        return understood
+
+    def _without_duplicates(self, understood: list[Understood]) -> list[Understood]:
+        """Leave out what was applied before, or stands twice in this batch."""
+        floors: dict[UUID, datetime] = {}
+        oldest = self.now - DIGESTS_KEPT
+        for item in understood:
+            request = item.request
+            if request.digest is None or request.stamped_at is None:
+                continue
+            # It cannot have come before it was made, unless the device's clock was ahead of ours then.
+            floor = oldest if request.skew else max(oldest, request.stamped_at - timedelta(seconds=1))
+            floors[item.device_key] = min(floor, floors.get(item.device_key, floor))
+        known = inbox.applied_digests(floors)
+        fresh = []
+        for item in understood:
+            if item.request.digest is not None:
+                pair = (item.device_key, UUID(bytes=item.request.digest))
+                if pair in known:
+                    self.settlements.append(_duplicate(item))
+                    continue
+                known.add(pair)
+            fresh.append(item)
+        return fresh
+
+    def _identities(self, understood: Iterable[Understood]) -> Identities:
+        """Load whose the devices are, and make sure that the shards of all users in play are held."""
+        device_keys = set()
+        for item in understood:
+            device_keys.add(item.device_key)
+            if item.request.old_device_id is not None:
+                device_keys.add(keys.user_key(item.app.public_id, item.request.old_device_id))
+        identities = load_identities(device_keys)
+        needed = {keys.shard_of(key) for key in device_keys | identities.users()}
+        if not needed <= self.shards:
+            raise _MoreShardsNeededError(needed)
+        return identities
+
+    def _merge(self, stage: Sequence[Understood], identities: Identities) -> None:
+        """Perform the merges that the requests of a stage ask for, before anything else in them."""
+        for item in stage:
+            old_device_id = item.request.old_device_id
+            if old_device_id is None:
+                continue
+            absorbed_key = keys.user_key(item.app.public_id, old_device_id)
+            survivor_id = identities.owner(item.device_key, item.request.at)
+            identities.merge(absorbed_key, item.request.at, survivor_id)
+
+    def _fold(self, stage: Sequence[Understood], identities: Identities) -> None:
+        """Fold the requests of a stage onto their users and write what came of it."""
+        for item in stage:
+            item.user_id = identities.owner(item.device_key, item.request.at)
+        activity = user_services.load_activity({key for item in stage for key in (item.user_id, item.device_key)})
+        for item in stage:
+            if item.user_id not in activity:
+                item.user_id = item.device_key  # the user that absorbed this device was deleted since
+        profiles = user_services.load_profiles(
+            {item.user_id for item in stage if needs_profile(item, activity.get(item.user_id))}
+        )
+        key_ids = activity_services.event_key_ids(
+            (item.app.id, event.key) for item in stage for event in item.request.events
+        )
+        folder = Folder(activity, profiles, self.zones, key_ids)
+        for item in stage:
+            folder.fold(item)
+        self._write(folder.folded)
+
+    def _write(self, folded: Folded) -> None:
+        """Write what came of a stage: a fixed number of statements, whatever its size."""
+        self.touched.update(folded.app_of_user)
+        recording.record_signals(folded.activity, folded.signals, folded.session_facts, folded.days, self.zones)
+        recording.close_views(folded.visits, folded.view_ends)
+        activity_services.file_events(folded.events)
+        activity_services.add_to_days(folded.days)
+        changed = [folded.profiles[user_id] for user_id in folded.changed_profiles]
+        user_services.save_activity(folded.activity[user_id] for user_id in folded.app_of_user)
+        user_services.remember_properties(folded.property_entries)
+        user_services.remember_consents(folded.consent_entries)
+        user_services.register_tokens(folded.token_entries)
+        user_services.count_users(folded.new_users, folded.newly_identified)
+        user_services.give_uids(changed)
+        user_services.save_profiles(changed)
+
+
+def _stages(understood: Sequence[Understood]) -> list[list[Understood]]:
+    """Cut requests into stages such that in each, no merge comes after another request of a user that it entangles.
+
+    The stage of a request is the number of merges, itself included, that came before it among the devices that its
+    own device is entangled with.
+    """
+    leader: dict[UUID, UUID] = {}
+
+    def find(key: UUID) -> UUID:
+        while leader.get(key, key) != key:
+            key = leader[key]
+        return key
+
+    merges = [
+        (item.device_key, keys.user_key(item.app.public_id, item.request.old_device_id))
+        for item in understood
+        if item.request.old_device_id is not None
+    ]
+    if not merges:
+        return [list(understood)]
+    for new, old in merges:
+        leader[find(old)] = find(new)
+    level: dict[UUID, int] = defaultdict(int)
+    stages: dict[int, list[Understood]] = defaultdict(list)
+    for item in understood:
+        group = find(item.device_key)
+        if item.request.old_device_id is not None:
+            level[group] += 1
+        stages[level[group]].append(item)
+    return [stages[number] for number in sorted(stages)]
+
+
+def _applied(item: Understood) -> Settlement:
+    notes = {note.value: times for note, times in item.request.notes.items()}
+    return Settlement(
+        request=item.waiting,
+        device_key=item.device_key,
+        user_id=item.user_id,
+        stamped_at=item.request.stamped_at,
+        digest=UUID(bytes=item.request.digest) if item.request.digest is not None else None,
+        verdict=Verdict.PARTLY if notes else Verdict.APPLIED,
+        notes=notes or None,
+    )
+
+
+def _duplicate(item: Understood) -> Settlement:
+    return Settlement(
+        request=item.waiting,
+        device_key=item.device_key,
+        user_id=None,
+        stamped_at=item.request.stamped_at,
+        digest=UUID(bytes=item.request.digest) if item.request.digest is not None else None,
+        verdict=Verdict.DUPLICATE,
+        reason="duplicate",
+    )

@@ -1,0 +1,372 @@
+"""Folds a batch of understood requests onto their users, in order, in memory.
+
+Nothing is read or written here: `ingest.apply` brings the rows that the requests touch and takes away what came of
+them. One method for each kind of thing that a request can say.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from ingest.app_keys import KnownApp
+from ingest.geography import country_of
+from ingest.inbox import Waiting
+from ingest.wire.crash import CrashReport
+from ingest.wire.events import Event
+from ingest.wire.request import SdkRequest
+from profiles.activity.recording import ViewEnd
+from profiles.activity.services import POSITIONS, DayTotals, EventRow, SessionFacts
+from profiles.activity.sessions import Signal
+from profiles.users import keys, properties
+from profiles.users.services import Activity, ConsentEntry, PropertyEntry, TokenEntry, new_profile
+
+GPS_OUTLIVES_IP = timedelta(days=7)  # a place guessed from an address does not replace a measured one so young
+_MILLISECOND = timedelta(milliseconds=1)
+_PROPERTY_LIMITS = properties.PropertyLimits()
+_FORMER_VALUES_CHARACTERS = 2000
+_IDENTIFYING_ID = 0  # a device id that the developer supplied
+
+
+@dataclass(slots=True)
+class Understood:
+    """A request that was understood, and whose it is."""
+
+    waiting: Waiting
+    request: SdkRequest
+    app: KnownApp
+    device_key: UUID
+    user_id: UUID
+
+    def row_id(self, position: int) -> int:
+        """Return the id of a row that the request brings."""
+        return self.waiting.id * POSITIONS + position
+
+
+@dataclass(slots=True)
+class CrashOf:
+    """A crash and the request that reported it."""
+
+    item: Understood
+    report: CrashReport
+
+
+@dataclass(slots=True)
+class Folded:
+    """What came of a batch: rows to write, by kind."""
+
+    activity: dict[UUID, Activity]
+    profiles: dict[UUID, dict[str, Any]]
+    changed_profiles: dict[UUID, None] = field(default_factory=dict)  # in order of first change
+    new_users: Counter[tuple[int, int]] = field(default_factory=Counter)
+    newly_identified: Counter[tuple[int, int]] = field(default_factory=Counter)
+    signals: dict[UUID, list[Signal]] = field(default_factory=lambda: defaultdict(list))
+    session_facts: dict[int, SessionFacts] = field(default_factory=dict)
+    events: list[EventRow] = field(default_factory=list)
+    visits: dict[UUID, list[EventRow]] = field(default_factory=lambda: defaultdict(list))
+    view_ends: list[ViewEnd] = field(default_factory=list)
+    days: dict[tuple[UUID, date, UUID, int], DayTotals] = field(default_factory=lambda: defaultdict(DayTotals))
+    property_entries: list[PropertyEntry] = field(default_factory=list)
+    consent_entries: list[ConsentEntry] = field(default_factory=list)
+    token_entries: list[TokenEntry] = field(default_factory=list)
+    crashes: list[CrashOf] = field(default_factory=list)
+    app_of_user: dict[UUID, int] = field(default_factory=dict)
+
+
+def needs_profile(item: Understood, activity: Activity | None) -> bool:
+    """Tell whether a request may change, or must read, more of its user than the hot row."""
+    request = item.request
+    return (
+        activity is None
+        or request.begin_session
+        or request.facts is not None
+        or request.details is not None
+        or request.location is not None
+        or bool(request.consent)
+        or request.campaign is not None
+        or request.health_check is not None
+        or (request.device_id_type == _IDENTIFYING_ID and not activity.is_identified)
+    )
+
+
+class Folder:
+    """Folds requests one by one; `folded` holds what came of them.
+
+    `event_key_ids` names the number of every (app id, event key) of the batch.
+    """
+
+    def __init__(
+        self,
+        activity: dict[UUID, Activity],
+        profiles: dict[UUID, dict[str, Any]],
+        zones: Mapping[int, ZoneInfo],
+        event_key_ids: Mapping[tuple[int, str], int],
+    ) -> None:
+        self.folded = Folded(activity, profiles)
+        self._zones = zones
+        self._event_key_ids = event_key_ids
+
+    def fold(self, item: Understood) -> None:
+        """Fold one request: device facts and place, session, details, consent, token, campaign, crash, events."""
+        request = item.request
+        activity = self._activity(item)
+        profile = self.folded.profiles.get(item.user_id)
+        self.folded.app_of_user[item.user_id] = item.app.id
+        if not request.method and not request.no_meta:
+            activity.see(request.at)
+        if profile is not None:
+            self._facts(item, profile)
+            self._place(item, profile)
+        self._session(item, activity, profile)
+        if profile is not None:
+            self._details(item, activity, profile)
+            self._consent(item, profile)
+            self._campaign(item, profile)
+        if request.token is not None:
+            self._token(item)
+        if request.crash is not None:
+            self.folded.crashes.append(CrashOf(item, request.crash))
+            activity.crashes_count += 1
+        if request.events:
+            self._events(item, activity)
+        for left in request.views_left:
+            self.folded.view_ends.append(ViewEnd(item.user_id, left.at, left.view_id, left.name, left.seconds))
+
+    def _activity(self, item: Understood) -> Activity:
+        activity = self.folded.activity.get(item.user_id)
+        if activity is None:
+            activity = Activity(user_id=item.user_id, app_id=item.app.id)
+            self.folded.activity[item.user_id] = activity
+            self.folded.profiles[item.user_id] = new_profile(
+                user_id=item.user_id,
+                app_id=item.app.id,
+                device_id=item.request.device_id,
+                created_at=item.waiting.received_at,
+            )
+            self.folded.changed_profiles[item.user_id] = None
+            self.folded.new_users[item.app.id, keys.shard_of(item.user_id)] += 1
+        return activity
+
+    def _identify(self, activity: Activity, profile: dict[str, Any]) -> None:
+        if not activity.is_identified:
+            activity.is_identified = True
+            profile["is_identified"] = True
+            self.folded.changed_profiles[activity.user_id] = None
+            self.folded.newly_identified[activity.app_id, keys.shard_of(activity.user_id)] += 1
+
+    def _change(self, profile: dict[str, Any], changes: Mapping[str, Any]) -> None:
+        """Set columns of a profile, and write it only if one of them is another now."""
+        for column, value in changes.items():
+            if profile[column] != value:
+                profile[column] = value
+                self.folded.changed_profiles[profile["id"]] = None
+
+    def _facts(self, item: Understood, profile: dict[str, Any]) -> None:
+        """Take over what the device said of itself; facts older than those known only fill gaps."""
+        request = item.request
+        said: dict[str, Any] = {}
+        if request.facts is not None:
+            said = {name: value for name, value in asdict(request.facts).items() if value is not None}
+        if request.device_id_type is not None:
+            said["device_id_type"] = request.device_id_type
+        if request.timezone_minutes is not None:
+            said["timezone_offset_minutes"] = request.timezone_minutes
+        if request.sdk_name and not request.no_meta:
+            said["sdk_name"] = request.sdk_name
+            said["sdk_version"] = request.sdk_version
+        if not said:
+            return
+        known_at = profile["facts_at"]
+        if known_at is not None and request.at < known_at:
+            said = {name: value for name, value in said.items() if profile[name] is None}
+        elif request.facts is not None:
+            said["facts_at"] = request.at
+        self._change(profile, said)
+
+    def _place(self, item: Understood, profile: dict[str, Any]) -> None:
+        """Take over the place that was said, else the country of the address at the begin of a session."""
+        request, said = item.request, item.request.location
+        known_at = profile["place_at"]
+        if known_at is not None and request.at < known_at:
+            return
+        place: dict[str, Any] = {}
+        if said is not None and said.is_opted_out:
+            place = dict.fromkeys(("country", "region", "city", "latitude", "longitude"))
+        elif said is not None:
+            country = said.country_code.upper() if said.country_code else None
+            place = {
+                name: value
+                for name, value in (
+                    ("country", country),
+                    ("region", said.region),
+                    ("city", said.city),
+                    ("latitude", said.latitude),
+                    ("longitude", said.longitude),
+                )
+                if value is not None
+            }
+        if request.begin_session and not (said is not None and said.is_opted_out) and "country" not in place:
+            country = country_of(request.ip) if request.ip else None
+            has_fresh_fix = (
+                profile["latitude"] is not None and known_at is not None and request.at - known_at < GPS_OUTLIVES_IP
+            )
+            if country is not None and country != profile["country"] and not has_fresh_fix:
+                place = {"region": None, "city": None, "latitude": None, "longitude": None, "country": country} | place
+        if place:
+            self._change(profile, place | {"place_at": request.at})
+
+    def _session(self, item: Understood, activity: Activity, profile: dict[str, Any] | None) -> None:
+        request = item.request
+        seconds = request.session_seconds or 0
+        if not (request.begin_session or request.end_session or seconds):
+            return
+        self.folded.signals[activity.user_id].append(
+            Signal(
+                at=request.at,
+                id=item.waiting.id,
+                begins=request.begin_session,
+                seconds=seconds,
+                ends=request.end_session,
+                ignore_cooldown=request.ignore_cooldown,
+                original_user_id=item.device_key,
+            )
+        )
+        if request.begin_session and profile is not None:
+            self.folded.session_facts[item.waiting.id] = SessionFacts(
+                app_version=profile["app_version"],
+                platform=profile["platform"],
+                device=profile["device"],
+                country=profile["country"],
+                city=profile["city"],
+            )
+
+    def _details(self, item: Understood, activity: Activity, profile: dict[str, Any]) -> None:
+        """Fold named details and custom properties, and remember each value that they took."""
+        details = item.request.details
+        if item.request.device_id_type == _IDENTIFYING_ID or (details is not None and details.stores_anything):
+            self._identify(activity, profile)
+        if details is None:
+            return
+        at_ms = _milliseconds(item)
+        named = properties.apply(
+            {name: profile[name] for name in properties.DETAILS if profile[name] is not None},
+            profile["property_times"],
+            [properties.Update(name, properties.Operation.SET, value, at_ms) for name, value in details.named.items()],
+        )
+        custom = properties.apply(
+            profile["custom"],
+            named.times,
+            [
+                properties.Update(change.name, properties.Operation(change.operation), change.value, at_ms)
+                for change in details.custom
+            ],
+            prefix=properties.CUSTOM_PREFIX,
+            limits=_PROPERTY_LIMITS,
+        )
+        self._change(
+            profile,
+            {name: named.values.get(name) for name in properties.DETAILS}
+            | {"custom": custom.values, "property_times": custom.times},
+        )
+        for position, change in enumerate([*named.changes, *custom.changes]):
+            self.folded.property_entries.append(
+                PropertyEntry(
+                    user_id=activity.user_id,
+                    changed_at=item.request.at + timedelta(milliseconds=change.at_ms - at_ms),
+                    id=item.row_id(position),
+                    original_user_id=item.device_key,
+                    received_at=item.waiting.received_at,
+                    name=change.name,
+                    value=change.value,
+                )
+            )
+            if change.name == "email" and isinstance(change.previous, str):
+                self._remember_former(profile, change.previous)
+
+    def _remember_former(self, profile: dict[str, Any], value: str) -> None:
+        known = profile["former_values"].split("\n") if profile["former_values"] else []
+        if value not in known:
+            self._change(profile, {"former_values": "\n".join([*known, value])[-_FORMER_VALUES_CHARACTERS:]})
+
+    def _consent(self, item: Understood, profile: dict[str, Any]) -> None:
+        changes = {
+            feature: given
+            for feature, given in item.request.consent.items()
+            if profile["consent"].get(feature) != given
+        }
+        if not changes:
+            return
+        self._change(profile, {"consent": profile["consent"] | changes})
+        self.folded.consent_entries.append(
+            ConsentEntry(
+                user_id=item.user_id,
+                changed_at=item.request.at,
+                id=item.row_id(0),
+                original_user_id=item.device_key,
+                received_at=item.waiting.received_at,
+                changes=changes,
+            )
+        )
+
+    def _campaign(self, item: Understood, profile: dict[str, Any]) -> None:
+        request = item.request
+        if request.campaign is not None:
+            self._change(
+                profile,
+                {"campaign": {"id": request.campaign.campaign_id, "user": request.campaign.campaign_user}},
+            )
+        if request.health_check is not None:
+            self._change(profile, {"health": request.health_check})
+
+    def _token(self, item: Understood) -> None:
+        token = item.request.token
+        if token is not None:
+            self.folded.token_entries.append(
+                TokenEntry(
+                    user_id=item.user_id,
+                    app_id=item.app.id,
+                    original_user_id=item.device_key,
+                    provider=token.provider.value,
+                    environment=token.environment.value,
+                    token=token.token,
+                    locale=token.locale,
+                    registered_at=item.request.at,
+                )
+            )
+
+    def _events(self, item: Understood, activity: Activity) -> None:
+        request = item.request
+        zone = self._zones[item.app.id]
+        for position, event in enumerate(request.events):
+            row = self._event_row(item, position, event)
+            self.folded.events.append(row)
+            if event.is_view:
+                self.folded.visits[item.user_id].append(row)
+            on = event.at.astimezone(zone).date()
+            self.folded.days[item.user_id, on, item.device_key, item.app.id].events += 1
+        activity.events_count += len(request.events)
+
+    def _event_row(self, item: Understood, position: int, event: Event) -> EventRow:
+        return EventRow(
+            user_id=item.user_id,
+            occurred_at=event.at,
+            id=item.row_id(position),
+            original_user_id=item.device_key,
+            received_at=item.waiting.received_at,
+            app_id=item.app.id,
+            key_id=self._event_key_ids[item.app.id, event.key],
+            count=event.count,
+            sum=event.sum,
+            duration_seconds=event.duration_seconds,
+            local_hour=event.hour,
+            local_weekday=event.weekday,
+            view_id=event.view_id or None,
+            segmentation=event.segmentation or None,
+        )
+
+
+def _milliseconds(item: Understood) -> int:
+    return int(item.request.at.timestamp() * 1000)

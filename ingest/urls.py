@@ -1,0 +1,15 @@
+"""The SDKs' addresses, by any prefix that a developer put before them, with or without a closing slash."""
+
+from django.urls import re_path
+
+from ingest import views
+
+# Not our own pages: a person's short id may well be "i".
+_ANY_PREFIX = r"^(?:(?!apps/|admin/|static/).+/)?"
+
+urlpatterns = [
+    re_path(_ANY_PREFIX + r"i/?$", views.take_request),
+    re_path(_ANY_PREFIX + r"i/bulk/?$", views.take_bulk),
+    re_path(_ANY_PREFIX + r"o/sdk/?$", views.answer_read),
+    re_path(_ANY_PREFIX + r"o/ping/?$", views.ping),
+]

@@ -1,0 +1,212 @@
+"""The door: SDK requests in, an exact answer out.
+
+A request that may have an effect is appended to the inbox and committed before it is answered; nothing else is written
+here, and nothing is read of it but who sent it.
+"""
+
+import ipaddress
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import wraps
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse
+from django.http.request import UnreadablePostError
+from django.views.decorators.csrf import csrf_exempt
+
+from ingest import answers, app_keys, inbox, sdk_reads
+from ingest.wake import wake
+from ingest.wire import bulk
+from ingest.wire.checksum import has_valid_checksum
+from ingest.wire.identity import Identity, peek
+from ingest.wire.parameters import read_some_parameters
+from ingest.wire.refusal import Refusal
+from ingest.wire.values import as_text
+from profiles.users import keys
+
+log = logging.getLogger(__name__)
+
+_ANSWERS_TO_REFUSALS = {
+    Refusal.MISSING_APP_KEY: (400, answers.MISSING_IDENTITY),
+    Refusal.MISSING_DEVICE_ID: (400, answers.MISSING_IDENTITY),
+    Refusal.ZERO_IDFA: (200, answers.IGNORED_DEVICE_ID),
+    Refusal.INVALID_APP_ID: (400, answers.INVALID_APP_ID),
+    Refusal.INVALID_USER_ID: (400, answers.INVALID_USER_ID),
+    Refusal.MISSING_REQUESTS: (400, answers.MISSING_REQUESTS),
+    Refusal.INVALID_REQUESTS: (400, answers.INVALID_REQUESTS),
+}
+_METHOD = frozenset({"method", "callback"})
+_DISCARD_BYTES = 1 << 16
+
+_HEADER_CHARACTERS = 1024
+
+_Door = Callable[[HttpRequest], HttpResponse]
+
+
+class _TurnedAwayError(Exception):
+    """A request may not come in; its answer is in here."""
+
+    def __init__(self, status: int, text: str, callback: str) -> None:
+        super().__init__(text)
+        self.answer = answers.result(text, status=status, callback=callback)
+
+
+def _door(view: _Door) -> _Door:
+    """Make a door for SDKs of a view: methods, preflight, and what to say when the request cannot be taken."""
+
+    @csrf_exempt
+    @wraps(view)
+    def door(request: HttpRequest) -> HttpResponse:
+        if request.method == "OPTIONS":
+            return answers.preflight()
+        if request.method not in ("GET", "POST"):
+            return answers.result(answers.METHOD_NOT_ALLOWED, status=405)
+        try:
+            return view(request)
+        except _TurnedAwayError as turned_away:
+            return turned_away.answer
+        except RequestDataTooBig:
+            _discard_body(request)
+            return answers.result(answers.TOO_LARGE)
+        except UnreadablePostError:
+            return answers.result(answers.TRY_LATER, status=400)
+        except DatabaseError:
+            # Not stored, so not acknowledged: the SDK keeps the request and sends it again.
+            log.exception("request_not_stored")
+            connection.close_if_unusable_or_obsolete()
+            return answers.result(answers.TRY_LATER, status=503)
+
+    return door
+
+
+@_door
+def take_request(request: HttpRequest) -> HttpResponse:
+    """Answer `/i`: one SDK request."""
+    query, body, content_type = _parts(request)
+    identity = peek(query, body, content_type)
+    app = _let_in(identity, query, body, content_type)
+    inbox.append([_arrival(request, app, identity.device_id, query, body, content_type)])
+    wake()
+    return answers.success(identity.callback)
+
+
+@_door
+def take_bulk(request: HttpRequest) -> HttpResponse:
+    """Answer `/i/bulk`: many SDK requests in one, all of them stored or none."""
+    query, body, content_type = _parts(request)
+    taken = bulk.parse_bulk(query, body, content_type)
+    if isinstance(taken, Refusal):
+        status, text = _ANSWERS_TO_REFUSALS[taken]
+        return answers.result(text, status=status)
+    is_signature_good: dict[str, bool] = {}
+    arrivals = []
+    for item in taken.items:
+        app = app_keys.find(item.app_key)
+        if app is None or app.is_paused:
+            continue
+        if app.salt and app.salt not in is_signature_good:
+            is_signature_good[app.salt] = has_valid_checksum(query, body, content_type, app.salt)
+        if app.salt and not is_signature_good[app.salt]:
+            continue
+        arrivals.append(_arrival(request, app, item.device_id, b"", item.body, bulk.ITEM_CONTENT_TYPE))
+    if arrivals:
+        inbox.append(arrivals)
+        wake()
+    return answers.success()
+
+
+@_door
+def answer_read(request: HttpRequest) -> HttpResponse:
+    """Answer `/o/sdk`: what SDKs read. It makes the profile known and merges like any request, so it is stored too."""
+    query, body, content_type = _parts(request)
+    identity = peek(query, body, content_type)
+    app = _let_in(identity, query, body, content_type)
+    method = as_text(read_some_parameters(query, body, content_type, _METHOD).get("method"))
+    status, content = sdk_reads.answer_to(method)
+    if status == 200:
+        inbox.append([_arrival(request, app, identity.device_id, query, body, content_type)])
+        wake()
+    return answers.answer(content, status=status, callback=identity.callback)
+
+
+@_door
+def ping(request: HttpRequest) -> HttpResponse:
+    """Answer `/o/ping`: whether the database is there."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return answers.result("DB Error", status=404)
+    return answers.success()
+
+
+def _parts(request: HttpRequest) -> tuple[bytes, bytes, str]:
+    """Return query, body and content type of a request, undecoded."""
+    query = request.META["QUERY_STRING"].encode("latin-1", "replace")
+    body = request.body if request.method == "POST" else b""
+    return query, body, request.META.get("CONTENT_TYPE", "")
+
+
+def _let_in(identity: Identity, query: bytes, body: bytes, content_type: str) -> app_keys.KnownApp:
+    """Return the app that a request belongs to; raise `_TurnedAwayError` with the answer if it may not come in."""
+    if identity.refusal is not None:
+        status, text = _ANSWERS_TO_REFUSALS[identity.refusal]
+        raise _TurnedAwayError(status, text, identity.callback)
+    app = app_keys.find(identity.app_key)
+    if app is None:
+        raise _TurnedAwayError(400, answers.UNKNOWN_APP, identity.callback)
+    if app.is_paused:
+        raise _TurnedAwayError(400, answers.PAUSED_APP, identity.callback)
+    if app.salt and not identity.is_signed:
+        raise _TurnedAwayError(200, answers.NO_CHECKSUM, identity.callback)
+    if app.salt and not has_valid_checksum(query, body, content_type, app.salt):
+        raise _TurnedAwayError(200, answers.WRONG_CHECKSUM, identity.callback)
+    return app
+
+
+def _arrival(
+    request: HttpRequest, app: app_keys.KnownApp, device_id: str, query: bytes, body: bytes, content_type: str
+) -> inbox.Arrival:
+    """Return what is kept of a request."""
+    return inbox.Arrival(
+        shard=keys.shard_of(keys.user_key(app.public_id, device_id)),
+        app_id=app.id,
+        received_at=datetime.now(tz=UTC),
+        query=query,
+        body=body,
+        content_type=_stored_text(content_type),
+        ip=_client_address(request),
+        user_agent=_stored_text(request.META.get("HTTP_USER_AGENT", "")),
+    )
+
+
+def _stored_text(text: str) -> str:
+    """Return a header as PostgreSQL takes it."""
+    return text[:_HEADER_CHARACTERS].replace("\0", "")
+
+
+def _client_address(request: HttpRequest) -> str:
+    """Return the client's IP address. What proxies say of it is believed only where the settings say there is one."""
+    told = ""
+    if settings.IS_BEHIND_PROXY:
+        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").partition(",")[0].strip()
+        told = forwarded or request.META.get("HTTP_X_REAL_IP", "").strip()
+    for candidate in (told, told.rpartition(":")[0].strip("[]"), request.META.get("REMOTE_ADDR", "")):
+        try:
+            return str(ipaddress.ip_address(candidate))
+        except ValueError:
+            continue
+    return ""
+
+
+def _discard_body(request: HttpRequest) -> None:
+    """Read and forget a body that is too large, so that the SDK hears the answer and goes on with its queue."""
+    left = int(request.META.get("CONTENT_LENGTH") or 0)
+    while left > 0:
+        chunk = request.read(min(left, _DISCARD_BYTES))
+        if not chunk:
+            return
+        left -= len(chunk)

@@ -1,0 +1,235 @@
+"""Turns session signals into sessions, and the end of a view into its duration; see `profiles.activity.sessions`.
+
+Signals that arrive in order are folded onto the session that the hot row holds: no query. For users whose signals
+arrive late, the stored signals around them are read and folded again.
+"""
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+
+from profiles.activity import services
+from profiles.activity.models import Session, SessionSignal
+from profiles.activity.services import DayTotals, EventRow, SessionFacts
+from profiles.activity.sessions import (
+    Position,
+    SessionState,
+    Signal,
+    Window,
+    daily_deltas,
+    fold,
+    rebuild,
+    window_to_rebuild,
+)
+from profiles.bulk import array_literal
+from profiles.users.services import Activity
+
+VIEW_KEY = "[CLY]_view"
+VIEW_OPEN_AT_MOST = timedelta(days=1)
+
+Days = MutableMapping[tuple[UUID, date, UUID, int], DayTotals]
+_SavedSession = tuple[UUID, int, SessionState, SessionFacts]
+
+
+@dataclass(frozen=True, slots=True)
+class ViewEnd:
+    """A view that was left: its time belongs to the visit with this id, else to the latest visit of this name."""
+
+    user_id: UUID
+    at: datetime
+    view_id: str
+    name: str
+    seconds: int
+
+
+@dataclass(slots=True)
+class _Recorded:
+    sessions: list[_SavedSession] = field(default_factory=list)
+    vanished: list[tuple[UUID, int]] = field(default_factory=list)
+
+
+def record_signals(
+    activity: Mapping[UUID, Activity],
+    signals: Mapping[UUID, Sequence[Signal]],
+    facts: Mapping[int, SessionFacts],
+    days: Days,
+    zones: Mapping[int, ZoneInfo],
+) -> None:
+    """File signals and write the sessions that they make; move the users' hot rows and add to `days`.
+
+    `facts` says what was true at the request, by its id, that began a session.
+    """
+    recorded = _Recorded()
+    for user_id, arrived in signals.items():
+        row = activity[user_id]
+        first = min(signal.at for signal in arrived)
+        is_late = row.last_signal_at is not None and first < row.last_signal_at
+        before, after = (_record_late if is_late else _record_in_order)(row, arrived, facts, recorded)
+        row.total_seconds += sum(signal.seconds for signal in arrived)
+        row.sessions_count += len(after) - len(before)
+        newest = max(signal.at for signal in arrived)
+        row.last_signal_at = newest if row.last_signal_at is None else max(newest, row.last_signal_at)
+        for (on, original), delta in daily_deltas(arrived, before, after, zones[row.app_id]).items():
+            totals = days[user_id, on, original, row.app_id]
+            totals.sessions += delta.sessions
+            totals.seconds += delta.seconds
+    services.file_signals((user_id, signal) for user_id, arrived in signals.items() for signal in arrived)
+    services.delete_sessions(recorded.vanished)
+    services.save_sessions(recorded.sessions)
+
+
+def _record_in_order(
+    row: Activity, arrived: Sequence[Signal], facts: Mapping[int, SessionFacts], recorded: _Recorded
+) -> tuple[list[SessionState], list[SessionState]]:
+    """Fold onto the session of the hot row; return the sessions before and after."""
+    current = _present_session(row)
+    after = fold(arrived, current).sessions
+    recorded.sessions += [(row.user_id, row.app_id, state, facts.get(state.id, SessionFacts())) for state in after]
+    if after:
+        _hold(row, after[-1])
+    return ([current] if current is not None and after else []), after
+
+
+def _record_late(
+    row: Activity, arrived: Sequence[Signal], facts: Mapping[int, SessionFacts], recorded: _Recorded
+) -> tuple[list[SessionState], list[SessionState]]:
+    """Fold again what stands around late signals; return the sessions of that window before and after.
+
+    Three queries a user: late signals are few.
+    """
+    positions = [signal.position for signal in arrived]
+    stored = _sessions_around(row.user_id, min(positions), max(positions))
+    window = window_to_rebuild(min(positions), max(positions), [state for state, _ in stored])
+    old = [(state, known) for state, known in stored if state.position in window]
+    after = rebuild([*_signals_in(row.user_id, window), *arrived]).sessions
+    known_facts = {state.id: known for state, known in old}
+    remaining = {state.id for state in after}
+    recorded.vanished += [(row.user_id, state.id) for state, _ in old if state.id not in remaining]
+    nearest = SessionFacts()
+    for state in after:
+        nearest = facts.get(state.id) or known_facts.get(state.id) or nearest
+        recorded.sessions.append((row.user_id, row.app_id, state, nearest))
+    if window.until is None and after:
+        _hold(row, after[-1])
+    return [state for state, _ in old], after
+
+
+def _present_session(row: Activity) -> SessionState | None:
+    if row.session_id is None or row.session_started_at is None or row.session_last_signal_at is None:
+        return None
+    return SessionState(
+        id=row.session_id,
+        started_at=row.session_started_at,
+        last_signal_at=row.session_last_signal_at,
+        ended_at=row.session_ended_at,
+        duration_seconds=row.session_seconds,
+        original_user_id=row.user_id,  # the stored session keeps its own; see `services.save_sessions`
+    )
+
+
+def _hold(row: Activity, state: SessionState) -> None:
+    """Keep the present session in the hot row."""
+    row.session_id = state.id
+    row.session_started_at = state.started_at
+    row.session_last_signal_at = state.last_signal_at
+    row.session_ended_at = state.ended_at
+    row.session_seconds = state.duration_seconds
+
+
+_SESSION_COLUMNS = (
+    "id", "started_at", "last_signal_at", "ended_at", "duration_seconds", "original_user_id",
+    "app_version", "platform", "device", "country", "city",
+)  # fmt: skip
+_STATE_COLUMNS = 6
+
+
+def _sessions_around(user_id: UUID, first: Position, last: Position) -> list[tuple[SessionState, SessionFacts]]:
+    """Return a user's sessions in order, from the last before `first` to the second after `last`."""
+    sessions = Session.objects.filter(user_id=user_id).values_list(*_SESSION_COLUMNS)
+    before = sessions.filter(started_at__lte=first.at).order_by("-started_at", "-id")
+    earlier = next((row for row in before.iterator(chunk_size=10) if (row[1], row[0]) < first), None)
+    rows = [] if earlier is None else [earlier]
+    later = 0
+    for row in sessions.filter(started_at__gte=first.at).order_by("started_at", "id").iterator(chunk_size=100):
+        if (row[1], row[0]) < first:
+            continue
+        rows.append(row)
+        later += (row[1], row[0]) > last
+        if later == 2:
+            break
+    return [(SessionState(*row[:_STATE_COLUMNS]), SessionFacts(*row[_STATE_COLUMNS:])) for row in rows]
+
+
+def _signals_in(user_id: UUID, window: Window) -> list[Signal]:
+    signals = SessionSignal.objects.filter(user_id=user_id)
+    if window.since is not None:
+        signals = signals.filter(at__gte=window.since.at)
+    if window.until is not None:
+        signals = signals.filter(at__lte=window.until.at)
+    columns = ("at", "id", "begins", "seconds", "ends", "ignore_cooldown", "original_user_id")
+    found = [Signal(*row) for row in signals.values_list(*columns)]
+    return [signal for signal in found if signal.position in window]
+
+
+# Finds each view's visit by (user, time), newest first, and adds the seconds. The visit was at most a day before.
+# Raw SQL: an UPDATE from a list of values joined laterally has no ORM.
+_CLOSE_VIEWS = """
+UPDATE profiles_event e
+SET duration_seconds = coalesce(e.duration_seconds, 0) + visit.seconds
+FROM (
+    SELECT v.user_id, v.occurred_at, v.id, sum(l.seconds) AS seconds
+    FROM unnest(%s::uuid[], %s::timestamptz[], %s::text[], %s::text[], %s::integer[])
+        AS l (user_id, at, view_id, name, seconds),
+    LATERAL (
+        SELECT c.user_id, c.occurred_at, c.id
+        FROM profiles_event c JOIN profiles_eventkey k ON k.id = c.key_id AND k.key = %s
+        WHERE c.user_id = l.user_id AND c.occurred_at <= l.at AND c.occurred_at >= l.at - %s
+            AND (c.view_id = nullif(l.view_id, '') OR (l.view_id = '' AND c.segmentation ->> 'name' = l.name))
+        ORDER BY c.occurred_at DESC, c.id DESC LIMIT 1
+    ) v
+    GROUP BY v.user_id, v.occurred_at, v.id
+) visit
+WHERE e.user_id = visit.user_id AND e.occurred_at = visit.occurred_at AND e.id = visit.id
+"""
+
+
+def close_views(visits: Mapping[UUID, Sequence[EventRow]], ends: Sequence[ViewEnd]) -> None:
+    """Add the time of views that were left to their visits: those about to be filed, else those stored."""
+    stored = []
+    for end in ends:
+        visit = _visit_of(end, visits.get(end.user_id, ()))
+        if visit is not None:
+            visit.duration_seconds = (visit.duration_seconds or 0) + end.seconds
+        else:
+            stored.append(end)
+    if not stored:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _CLOSE_VIEWS,
+            [
+                array_literal((end.user_id for end in stored), "uuid"),
+                array_literal((end.at for end in stored), "timestamptz"),
+                array_literal((end.view_id for end in stored), "text"),
+                array_literal((end.name for end in stored), "text"),
+                array_literal((end.seconds for end in stored), "integer"),
+                VIEW_KEY,
+                VIEW_OPEN_AT_MOST,
+            ],
+        )
+
+
+def _visit_of(end: ViewEnd, visits: Sequence[EventRow]) -> EventRow | None:
+    for visit in sorted(visits, key=lambda row: (row.occurred_at, row.id), reverse=True):
+        if visit.occurred_at > end.at:
+            continue
+        if end.view_id:
+            if visit.view_id == end.view_id:
+                return visit
+        elif (visit.segmentation or {}).get("name") == end.name:
+            return visit
+    return None

@@ -1,0 +1,238 @@
+"""Writes about activity, in batches: events, session signals and sessions, daily totals, marks of what is stale.
+
+Callers hold the lock of every user's shard. Raw SQL through `BulkTable`; the reason is in `profiles.bulk`.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from operator import attrgetter
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from profiles.activity.sessions import SessionState, Signal
+from profiles.bulk import BulkTable, array_literal
+
+POSITIONS = 1 << 16  # of rows within one request: row id = request id x POSITIONS + position
+
+_EVENTS = BulkTable(
+    "profiles_event",
+    {
+        "user_id": "uuid",
+        "occurred_at": "timestamptz",
+        "id": "bigint",
+        "original_user_id": "uuid",
+        "received_at": "timestamptz",
+        "app_id": "bigint",
+        "key_id": "bigint",
+        "count": "integer",
+        "sum": "double precision",
+        "duration_seconds": "double precision",
+        "local_hour": "smallint",
+        "local_weekday": "smallint",
+        "view_id": "text",
+        "segmentation": "jsonb",
+    },
+    key=("user_id", "occurred_at", "id"),
+)
+_SIGNALS = BulkTable(
+    "profiles_sessionsignal",
+    {
+        "user_id": "uuid",
+        "at": "timestamptz",
+        "id": "bigint",
+        "original_user_id": "uuid",
+        "begins": "boolean",
+        "seconds": "integer",
+        "ends": "boolean",
+        "ignore_cooldown": "boolean",
+    },
+    key=("user_id", "at", "id"),
+)
+_SESSIONS = BulkTable(
+    "profiles_session",
+    {
+        "user_id": "uuid",
+        "started_at": "timestamptz",
+        "id": "bigint",
+        "original_user_id": "uuid",
+        "app_id": "bigint",
+        "last_signal_at": "timestamptz",
+        "ended_at": "timestamptz",
+        "duration_seconds": "integer",
+        "app_version": "text",
+        "platform": "text",
+        "device": "text",
+        "country": "text",
+        "city": "text",
+    },
+    key=("user_id", "started_at", "id"),
+    # What was true when a session began does not change with its later signals.
+    kept=frozenset({"original_user_id", "app_id", "app_version", "platform", "device", "country", "city"}),
+)
+_DAYS = BulkTable(
+    "profiles_dailyactivity",
+    {
+        "user_id": "uuid",
+        "on": "date",
+        "original_user_id": "uuid",
+        "app_id": "bigint",
+        "sessions": "integer",
+        "events": "integer",
+        "seconds": "integer",
+    },
+    key=("user_id", "on", "original_user_id"),
+    added=frozenset({"sessions", "events", "seconds"}),
+    kept=frozenset({"app_id"}),
+)
+_STALE = BulkTable(
+    "profiles_stale",
+    {"user_id": "uuid", "kind": "smallint", "since": "timestamptz", "app_id": "bigint"},
+    key=("user_id", "kind", "since"),
+)
+
+
+@dataclass(slots=True)
+class EventRow:
+    """An `Event` to be filed, in the order of its columns."""
+
+    user_id: UUID
+    occurred_at: datetime
+    id: int
+    original_user_id: UUID
+    received_at: datetime
+    app_id: int
+    key_id: int
+    count: int
+    sum: float | None
+    duration_seconds: float | None
+    local_hour: int | None
+    local_weekday: int | None
+    view_id: str | None
+    segmentation: dict[str, Any] | None
+
+
+@dataclass(slots=True)
+class SessionFacts:
+    """What was true of a user when a session began."""
+
+    app_version: str | None = None
+    platform: str | None = None
+    device: str | None = None
+    country: str | None = None
+    city: str | None = None
+
+
+@dataclass(slots=True)
+class DayTotals:
+    """What to add to one user's day."""
+
+    sessions: int = 0
+    events: int = 0
+    seconds: int = 0
+
+
+_event_row = attrgetter(*_EVENTS.columns)
+
+
+def file_events(rows: Iterable[EventRow]) -> None:
+    """File events, in one COPY."""
+    _EVENTS.insert(map(_event_row, rows))
+
+
+def event_key_ids(wanted: Iterable[tuple[int, str]]) -> dict[tuple[int, str], int]:
+    """Return the numbers of event keys by (app id, key), making those that are new."""
+    pairs = sorted(set(wanted))
+    if not pairs:
+        return {}
+    arrays = [
+        array_literal((app_id for app_id, _ in pairs), "bigint"),
+        array_literal((key for _, key in pairs), "text"),
+    ]
+    find = (
+        "SELECT k.app_id, k.key, k.id FROM unnest(%s::bigint[], %s::text[]) AS w (app_id, key)"
+        " JOIN profiles_eventkey k ON k.app_id = w.app_id AND k.key = w.key"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(find, arrays)
+        found = {(app_id, key): number for app_id, key, number in cursor.fetchall()}
+        missing = [pair for pair in pairs if pair not in found]
+        if missing:
+            new = [
+                array_literal((app_id for app_id, _ in missing), "bigint"),
+                array_literal((key for _, key in missing), "text"),
+            ]
+            cursor.execute(
+                "INSERT INTO profiles_eventkey (app_id, key, created_at)"
+                " SELECT n.app_id, n.key, transaction_timestamp()"
+                " FROM unnest(%s::bigint[], %s::text[]) AS n (app_id, key)"
+                " ON CONFLICT (app_id, key) DO NOTHING",
+                new,
+            )
+            cursor.execute(find, new)
+            found.update({(app_id, key): number for app_id, key, number in cursor.fetchall()})
+    return found
+
+
+def file_signals(rows: Iterable[tuple[UUID, Signal]]) -> None:
+    """File session signals, in one COPY."""
+    _SIGNALS.insert(
+        (user_id, s.at, s.id, s.original_user_id, s.begins, s.seconds, s.ends, s.ignore_cooldown) for user_id, s in rows
+    )
+
+
+def save_sessions(rows: Iterable[tuple[UUID, int, SessionState, SessionFacts]]) -> None:
+    """Write sessions, new or gone on: (user, app id, state, what was true at its begin)."""
+    _SESSIONS.upsert(
+        (
+            user_id,
+            state.started_at,
+            state.id,
+            state.original_user_id,
+            app_id,
+            state.last_signal_at,
+            state.ended_at,
+            state.duration_seconds,
+            facts.app_version,
+            facts.platform,
+            facts.device,
+            facts.country,
+            facts.city,
+        )
+        for user_id, app_id, state, facts in rows
+    )
+
+
+def delete_sessions(rows: Sequence[tuple[UUID, int]]) -> None:
+    """Delete sessions, by (user, id), that late signals made part of others."""
+    if not rows:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM profiles_session s USING unnest(%s::uuid[], %s::bigint[]) AS gone (user_id, id)"
+            " WHERE s.user_id = gone.user_id AND s.id = gone.id",
+            [array_literal((user for user, _ in rows), "uuid"), array_literal((id_ for _, id_ in rows), "bigint")],
+        )
+
+
+def add_to_days(days: Mapping[tuple[UUID, date, UUID, int], DayTotals]) -> None:
+    """Add to daily totals, by (user, day, original user, app id)."""
+    _DAYS.upsert(
+        [
+            (user_id, on, original, app_id, totals.sessions, totals.events, totals.seconds)
+            for (user_id, on, original, app_id), totals in days.items()
+        ]
+    )
+
+
+def mark_stale(kind: int, users: Iterable[tuple[UUID, int]], since: datetime) -> None:
+    """Say that something derived of these (user, app id) must be computed again."""
+    _STALE.upsert((user_id, kind, since, app_id) for user_id, app_id in users)
+
+
+def move_history(owner: UUID, new_owner: UUID, *, recorded_for: Collection[UUID] | None = None) -> None:
+    """Give events, sessions, signals and daily totals of one user to another; see `BulkTable.move`."""
+    for table in (_EVENTS, _SIGNALS, _SESSIONS, _DAYS):
+        table.move(owner, new_owner, recorded_for=recorded_for)

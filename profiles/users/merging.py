@@ -1,0 +1,174 @@
+"""Which values two profiles of one person have when they become one.
+
+Pure, and Countly's rules (its server's merge of app users) in the words of this project. What belongs to a profile
+and is not in it - sessions, events, crashes, memory - moves by itself; nothing here knows of it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from profiles.users.properties import CUSTOM_PREFIX, DETAILS, NEVER_SET
+
+# Enough for the ids and e-mails of a person; a device that is shared by thousands must not make a row grow for ever.
+FORMER_VALUES_CHARACTERS: Final = 2000
+
+_OF_SURVIVOR: Final = frozenset({"id", "user_id", "app_id", "device_id", "device_id_type"})
+_SUMS: Final = frozenset({"sessions_count", "total_seconds", "events_count", "crashes_count"})
+_EARLIEST: Final = frozenset({"first_seen_at", "created_at"})
+_LATEST: Final = frozenset({"last_seen_at", "last_signal_at"})
+_LATEST_SESSION: Final = (
+    "session_id",
+    "session_started_at",
+    "session_last_signal_at",
+    "session_ended_at",
+    "session_seconds",
+)
+# One fact in several columns: never half from one device and half from another.
+_TOGETHER: Final = (
+    ("platform", "platform_version"),
+    ("manufacturer", "device", "device_type", "resolution", "density", "has_hinge"),
+    ("locale", "language"),
+    ("browser", "browser_version"),
+    ("source", "source_channel"),
+    ("sdk_name", "sdk_version"),
+    ("country", "region", "city", "latitude", "longitude"),
+)
+_OWN_RULE: Final = frozenset({"uid", "is_identified", "former_values", "custom", "property_times", *DETAILS})
+
+
+class Base(StrEnum):
+    """Whose values win where the two differ."""
+
+    SURVIVOR = "survivor"
+    ABSORBED = "absorbed"
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The columns of the survivor after the merge, and whose values won."""
+
+    fields: dict[str, Any]
+    base: Base
+
+
+def base_of(survivor: Mapping[str, Any], absorbed: Mapping[str, Any]) -> Base:
+    """Return whose values win: who began the later session; the absorbed where the survivor has begun none."""
+    last, other = survivor.get("session_started_at"), absorbed.get("session_started_at")
+    if last is None or (other is not None and last < other):
+        return Base.ABSORBED
+    return Base.SURVIVOR
+
+
+def merge(survivor: Mapping[str, Any], absorbed: Mapping[str, Any]) -> Merged:
+    """Merge two profiles, given as columns by name; None, or no such column, means unknown.
+
+    The columns are those of `AppUser` and `UserActivity`, together or either. The survivor stays who it is: key, device
+    id, and uid if it has one. Then:
+
+    - counts and seconds add up, first times are the earliest, last times the latest;
+    - the present session is, as a whole, that of who began the later one;
+    - of everything else the base's values win and the other's fill gaps: columns one by one, objects by their
+      first-level keys, arrays by items. Columns that describe one thing are filled only if the two do not contradict;
+    - a property that the base deleted after the other set it stays deleted;
+    - the absorbed device id, and an e-mail that lost, are kept for search;
+    - the result is identified.
+    """
+    base_kind = base_of(survivor, absorbed)
+    base, other = (survivor, absorbed) if base_kind == Base.SURVIVOR else (absorbed, survivor)
+    columns = {**survivor, **absorbed}
+    merged: dict[str, Any] = {
+        name: _merge_column(name, survivor, base, other) for name in columns if name not in _OWN_RULE
+    }
+    merged |= {name: base.get(name) for name in _LATEST_SESSION if name in columns}
+    for group in _TOGETHER:
+        if any(_differ(base.get(name), other.get(name)) for name in group):
+            merged |= {name: base.get(name) for name in group if name in columns}
+    merged |= _merge_properties(columns, base, other)
+    if "uid" in columns:
+        merged["uid"] = survivor.get("uid") or absorbed.get("uid")
+    merged["is_identified"] = True
+    former = [*_lines(survivor), *_lines(absorbed), absorbed.get("device_id")]
+    former += [profile.get("email") for profile in (survivor, absorbed) if profile.get("email") != merged.get("email")]
+    merged["former_values"] = with_former_values("", (value for value in former if value))
+    return Merged(merged, base_kind)
+
+
+def with_former_values(known: str, values: Iterable[str]) -> str:
+    """Add values, one a line, to those kept for search; the oldest give way where there are too many."""
+    lines = dict.fromkeys([*known.split("\n"), *values])
+    lines.pop("", None)
+    kept: list[str] = []
+    room = FORMER_VALUES_CHARACTERS
+    for line in reversed(lines):
+        room -= len(line) + 1
+        if room < 0:
+            break
+        kept.append(line)
+    return "\n".join(reversed(kept))
+
+
+def _lines(profile: Mapping[str, Any]) -> list[str]:
+    former: str = profile.get("former_values") or ""
+    return former.split("\n")
+
+
+def _merge_column(name: str, survivor: Mapping[str, Any], base: Mapping[str, Any], other: Mapping[str, Any]) -> Any:
+    if name in _OF_SURVIVOR:
+        return survivor.get(name)
+    value, second = base.get(name), other.get(name)
+    if value is None or second is None:
+        return second if value is None else value
+    if name in _SUMS:
+        return value + second
+    if name in _EARLIEST:
+        return min(value, second)
+    if name in _LATEST:
+        return max(value, second)
+    if isinstance(value, dict) and isinstance(second, dict):
+        return value | {key: item for key, item in second.items() if value.get(key) is None}
+    if isinstance(value, list) and isinstance(second, list):
+        return value + [item for item in second if item not in value]
+    return value
+
+
+def _differ(value: Any, second: Any) -> bool:
+    return value is not None and second is not None and value != second
+
+
+def _merge_properties(columns: Mapping[str, Any], base: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge details, custom properties and their times.
+
+    The last time is the later of both even where the older value won: what was stamped before either must not come back.
+    """
+    base_times: dict[str, list[int]] = base.get("property_times") or {}
+    other_times: dict[str, list[int]] = other.get("property_times") or {}
+
+    def fills(name: str) -> bool:
+        deleted, filling = base_times.get(name), other_times.get(name)
+        return deleted is None or filling is None or deleted[1] < filling[1]
+
+    def merged_detail(name: str) -> Any:
+        value = base.get(name)
+        return other.get(name) if value is None and fills(name) else value
+
+    merged = {name: merged_detail(name) for name in DETAILS if name in columns}
+    if "custom" in columns:
+        custom = dict(base.get("custom") or {})
+        for name, value in (other.get("custom") or {}).items():
+            if custom.get(name) is None and fills(CUSTOM_PREFIX + name):
+                custom[name] = value
+        merged["custom"] = custom
+    if "property_times" in columns:
+        merged["property_times"] = {
+            name: _merge_span(base_times.get(name), other_times.get(name)) for name in {**base_times, **other_times}
+        }
+    return merged
+
+
+def _merge_span(span: list[int] | None, second: list[int] | None) -> list[int]:
+    if span is None or second is None:
+        return span or second or []
+    firsts = [first for first in (span[0], second[0]) if first != NEVER_SET]
+    return [min(firsts, default=NEVER_SET), max(span[1], second[1])]
