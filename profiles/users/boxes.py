@@ -253,9 +253,7 @@ class PropertiesBox:
         return self.matching - self.shown
 
 
-def properties_box(
-    app: App, user: AppUser, now: datetime, *, search: str = "", is_all: bool = False
-) -> PropertiesBox:
+def properties_box(app: App, user: AppUser, now: datetime, *, search: str = "", is_all: bool = False) -> PropertiesBox:
     """Read the custom properties by name, in one query for their memory. PROPERTIES_AT_ONCE, unless all are wanted."""
     custom: dict[str, Any] = _objects(user.custom)
     words = search.casefold()

@@ -1,0 +1,162 @@
+"""The boxes of the profile page, in their order, and how each is read and drawn by itself."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from django.db import Error, OperationalError, connection, transaction
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+
+from profiles.access.models import App
+from profiles.activity import boxes as activity
+from profiles.profile.choices import Choices
+from profiles.profile.incidents import CrashIncidents
+from profiles.users import boxes as users
+from profiles.users.models import AppUser
+from profiles.wording import Clock
+
+logger = logging.getLogger(__name__)
+
+# A box may take so long; the goal is a thousandth of it. All boxes of one page together may take PAGE_SECONDS: those
+# that come too late say so and are asked for again alone.
+BOX_SECONDS: Final = 3.0
+PAGE_SECONDS: Final = 6.0
+_LEAST_SECONDS: Final = 0.05
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Everything that a box may need to know."""
+
+    app: App
+    user: AppUser
+    clock: Clock
+    choices: Choices
+
+    @property
+    def now(self) -> datetime:
+        """The moment that the page is made at."""
+        return self.clock.now
+
+
+@dataclass(frozen=True)
+class Box:
+    """One box: its address, heading, column, what it shows (None: nothing to draw a box for), and its template."""
+
+    name: str
+    heading: str
+    column: Literal["left", "right"]
+    load: Callable[[Asked], object]
+    template: str
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A box as it stands on the page: its inner HTML, or the reason why there is none."""
+
+    box: Box
+    html: str
+    error: str = ""
+
+
+def _details(asked: Asked) -> object:
+    return users.details_box(asked.app, asked.user, asked.now)
+
+
+def _properties(asked: Asked) -> object:
+    choices = asked.choices
+    return users.properties_box(
+        asked.app, asked.user, asked.now, search=choices.search, is_all=choices.is_all_properties
+    )
+
+
+def _devices(asked: Asked) -> object:
+    return users.devices_box(asked.app, asked.user, asked.now)
+
+
+def _consents(asked: Asked) -> object:
+    return users.consents_box(asked.app, asked.user, asked.now)
+
+
+def _timeline(asked: Asked) -> object:
+    return activity.timeline_box(asked.app, asked.user, asked.now, asked.choices.unit)
+
+
+def _session_history(asked: Asked) -> object:
+    return activity.session_history_box(
+        asked.user,
+        asked.now,
+        CrashIncidents(asked.app),
+        chosen=asked.choices.session,
+        older_than=asked.choices.older_than,
+        newer_than=asked.choices.newer_than,
+    )
+
+
+def _event_timeline(asked: Asked) -> object:
+    return activity.event_timeline_box(
+        asked.user,
+        asked.now,
+        CrashIncidents(asked.app),
+        chosen=asked.choices.session,
+        cursor=asked.choices.events,
+    )
+
+
+BOXES: Final[tuple[Box, ...]] = (
+    Box("user-details", "User details", "left", _details, "users/_details.html"),
+    Box("custom-properties", "Custom properties", "left", _properties, "users/_properties.html"),
+    Box("devices", "Devices and tokens", "left", _devices, "users/_devices.html"),
+    Box("consents", "Consents", "left", _consents, "users/_consents.html"),
+    Box("timeline", "Timeline", "right", _timeline, "activity/_timeline.html"),
+    Box("session-history", "Session history", "right", _session_history, "activity/_session_history.html"),
+    Box("event-timeline", "Event timeline", "right", _event_timeline, "activity/_event_timeline.html"),
+)
+BOX_BY_NAME: Final = {box.name: box for box in BOXES}
+
+
+def draw(box: Box, asked: Asked, request: HttpRequest, seconds: float = BOX_SECONDS) -> Drawn:
+    """Read and draw one box; whatever goes wrong in it stays in it.
+
+    Its queries run in a transaction of their own with a time limit, so that neither a slow statement nor a broken one
+    reaches the next box.
+    """
+    if seconds < _LEAST_SECONDS:
+        return Drawn(box, "", "The page was slow, so this part was left for later.")
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(int(seconds * 1000))])
+            data = box.load(asked)
+        html = render_to_string(
+            box.template,
+            {
+                "box": data,
+                "about": box,
+                "app": asked.app,
+                "app_user": asked.user,
+                "clock": asked.clock,
+                "choices": asked.choices,
+            },
+            request,
+        )
+    except OperationalError:
+        logger.warning("box took too long or lost the database", extra={"box": box.name}, exc_info=True)
+        return Drawn(box, "", "This part took too long.")
+    except (Error, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, OSError, RuntimeError):
+        logger.exception("box failed", extra={"box": box.name})
+        return Drawn(box, "", "This part could not be loaded.")
+    return Drawn(box, html)
+
+
+def draw_all(asked: Asked, request: HttpRequest) -> dict[str, list[Drawn]]:
+    """Draw every box, by column. When the page's time is used up, the boxes that are left say so."""
+    columns: dict[str, list[Drawn]] = {"left": [], "right": []}
+    until = time.monotonic() + PAGE_SECONDS
+    for box in BOXES:
+        seconds = min(BOX_SECONDS, until - time.monotonic())
+        columns[box.column].append(draw(box, asked, request, seconds))
+    return columns

@@ -1,0 +1,114 @@
+"""What an address of the profile page asks for, read once and forgivingly: a broken part is as good as none."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta, timezone, tzinfo
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.http import QueryDict
+
+from profiles.access.models import App
+from profiles.activity.boxes import ALL, OUTSIDE, cursor_text, read_cursor
+from profiles.activity.buckets import Unit
+from profiles.activity.querysets import Cursor
+from profiles.users.boxes import zone_text
+from profiles.users.models import AppUser
+
+APP_CLOCK = "app"
+USER_CLOCK = "user"
+
+_LONGEST_SESSION_ID = 19  # digits of a bigint
+_LONGEST_SEARCH = 200
+_LONGEST_LIST = 2000
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The state of the page; all of it is in the address."""
+
+    session: str = ""
+    older_than: Cursor | None = None
+    newer_than: Cursor | None = None
+    events: Cursor | None = None
+    unit: Unit | None = None
+    clock: str = APP_CLOCK
+    search: str = ""
+    is_all_properties: bool = False
+    came_from: str | None = None
+
+    def query(self, **changed: str | None) -> str:
+        """Return the query string of this state with some parameters changed; None or empty takes one away."""
+        parameters: dict[str, str] = {
+            "session": self.session,
+            "older": cursor_text(self.older_than) if self.older_than else "",
+            "newer": cursor_text(self.newer_than) if self.newer_than else "",
+            "events": cursor_text(self.events) if self.events else "",
+            "unit": self.unit or "",
+            "clock": "" if self.clock == APP_CLOCK else self.clock,
+            "property": self.search,
+            "properties": "all" if self.is_all_properties else "",
+            "from": self.came_from or "",
+        }
+        unknown = changed.keys() - parameters.keys()
+        if unknown:
+            raise KeyError(*unknown)
+        merged: dict[str, str | None] = {**parameters, **changed}
+        kept = {name: value for name, value in merged.items() if value}
+        if self.came_from == "":
+            kept["from"] = ""  # the list as it is by default
+        return "?" + urlencode(kept)
+
+
+def read_choices(query: QueryDict) -> Choices:
+    """Read the query string."""
+    unit = query.get("unit", "")
+    came_from = query.get("from")
+    return Choices(
+        session=_session(query.get("session", "")),
+        older_than=read_cursor(query.get("older", "")),
+        newer_than=read_cursor(query.get("newer", "")),
+        events=read_cursor(query.get("events", "")),
+        unit=Unit(unit) if unit in set(Unit) else None,
+        clock=USER_CLOCK if query.get("clock") == USER_CLOCK else APP_CLOCK,
+        search=query.get("property", "").replace("\x00", "").strip()[:_LONGEST_SEARCH],
+        is_all_properties=query.get("properties") == "all",
+        came_from=None if came_from is None else came_from.replace("\x00", "")[:_LONGEST_LIST],
+    )
+
+
+def _session(text: str) -> str:
+    if text in (ALL, OUTSIDE):
+        return text
+    is_id = text.isascii() and text.isdecimal() and len(text) <= _LONGEST_SESSION_ID and int(text) < 2**63
+    return str(int(text)) if is_id else ""
+
+
+@dataclass(frozen=True)
+class ClockChoice:
+    """One of the clocks that the page can be read by."""
+
+    value: str
+    label: str
+    is_chosen: bool
+    query: str
+
+
+def zone_of(choices: Choices, app: App, user: AppUser) -> tzinfo:
+    """Return the time zone to show times in: the user's own when it is chosen and known, else the app's."""
+    if choices.clock == USER_CLOCK and user.timezone_offset_minutes is not None:
+        offset = timedelta(minutes=user.timezone_offset_minutes)
+        return timezone(offset, zone_text(user.timezone_offset_minutes))
+    return ZoneInfo(app.timezone)
+
+
+def clock_choices(choices: Choices, app: App, user: AppUser) -> list[ClockChoice]:
+    """Return the clocks there are: the user's only where a device told its offset."""
+    labels: Mapping[str, str] = {APP_CLOCK: f"App ({app.timezone})"}
+    if user.timezone_offset_minutes is not None:
+        labels = {**labels, USER_CLOCK: f"User ({zone_text(user.timezone_offset_minutes)})"}
+    chosen = choices.clock if choices.clock in labels else APP_CLOCK
+    return [
+        ClockChoice(value, label, value == chosen, choices.query(clock="" if value == APP_CLOCK else value))
+        for value, label in labels.items()
+    ]

@@ -1,0 +1,13 @@
+"""Addresses of the profile page, below /apps/<public id>/."""
+
+from django.urls import path
+
+from profiles.access.permissions import app_view
+from profiles.profile import views
+
+app_name = "profile"
+
+urlpatterns = [
+    path("users/<uid>/", app_view(views.page), name="user"),
+    path("users/<uid>/<slug:name>/", app_view(views.box), name="box"),
+]

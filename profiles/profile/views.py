@@ -1,0 +1,105 @@
+"""The page about one user, and each of its boxes alone."""
+
+from dataclasses import dataclass
+from datetime import tzinfo
+from urllib.parse import urlencode
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from profiles.access.models import App
+from profiles.profile import boxes
+from profiles.profile.boxes import BOX_BY_NAME, Asked
+from profiles.profile.choices import Choices, clock_choices, read_choices, zone_of
+from profiles.users.boxes import is_online, platform_of
+from profiles.users.models import AppUser
+from profiles.users.querysets import find_user
+from profiles.wording import Clock
+
+
+def page(request: HttpRequest, app: App, uid: str) -> HttpResponse:
+    """Show a user with all boxes. Works as it stands; scripts only refresh parts of it."""
+    user = find_user(app, uid)
+    if user is None:
+        return _no_such_user(request, app, uid)
+    asked = _asked(request, app, user)
+    with timezone.override(asked.clock.zone):
+        columns = boxes.draw_all(asked, request)
+        return render(
+            request,
+            "profile/page.html",
+            {
+                "app": app,
+                "app_user": user,
+                "head": _head(asked),
+                "clock": asked.clock,
+                "choices": asked.choices,
+                "clocks": clock_choices(asked.choices, app, user),
+                "left": columns["left"],
+                "right": columns["right"],
+            },
+        )
+
+
+def box(request: HttpRequest, app: App, uid: str, name: str) -> HttpResponse:
+    """Show one box, as htmx puts it into the page; by itself, an address of it leads to the page."""
+    chosen = BOX_BY_NAME.get(name)
+    if chosen is None:
+        raise Http404
+    user = find_user(app, uid)
+    if user is None:
+        return _no_such_user(request, app, uid)
+    if not request.headers.get("HX-Request"):
+        address = reverse("profile:user", args=[app.public_id, uid])
+        query = request.GET.urlencode()
+        return redirect(f"{address}{'?' if query else ''}{query}#{chosen.name}")
+    asked = _asked(request, app, user)
+    with timezone.override(asked.clock.zone):
+        drawn = boxes.draw(chosen, asked, request)
+        context = {"drawn": drawn, "app": app, "app_user": user, "choices": asked.choices}
+        response = render(request, "profile/_box.html", context)
+    response["Vary"] = "HX-Request"
+    return response
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the head of the page says beside the name."""
+
+    name: str
+    initials_of: str
+    platform: str
+    is_online: bool
+    list_url: str
+
+
+def _head(asked: Asked) -> Head:
+    user = asked.user
+    known_name = user.name or user.username or user.email or ""
+    return Head(
+        known_name or user.device_id,
+        known_name,
+        platform_of(user),
+        is_online(user, asked.now),
+        _list_url(asked.app, asked.choices),
+    )
+
+
+def _list_url(app: App, choices: Choices) -> str:
+    address = reverse("directory:users", args=[app.public_id])
+    return f"{address}?{choices.came_from}" if choices.came_from else address
+
+
+def _asked(request: HttpRequest, app: App, user: AppUser) -> Asked:
+    choices = read_choices(request.GET)
+    zone: tzinfo = zone_of(choices, app, user)
+    return Asked(app, user, Clock(timezone.now(), zone), choices)
+
+
+def _no_such_user(request: HttpRequest, app: App, uid: str) -> TemplateResponse:
+    search = f"{reverse('directory:users', args=[app.public_id])}?{urlencode({'q': uid[:100]})}"
+    context = {"app": app, "uid": uid[:100], "search_url": search}
+    return TemplateResponse(request, "profile/no_such_user.html", context, status=404)
