@@ -8,7 +8,8 @@ runs unchanged on Citus, distributed by that key.
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models.functions import Coalesce, Concat, Lower
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce, Concat, Left, Lower, NullIf
 
 from profiles.access.models import App
 
@@ -41,6 +42,20 @@ def app_column() -> models.ForeignKey:  # type: ignore[type-arg]
     return models.ForeignKey(
         App, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
     )
+
+
+_SORTED_CHARACTERS = 100  # an entry of an index must be short; nobody orders by more
+
+
+def sortable_name() -> Combinable:
+    """Return what lists sort names by: that of `AppUser.display_name`, lower-cased. An index holds it."""
+    known = [NullIf(models.F(column), models.Value("")) for column in ("name", "username", "email")]
+    return Lower(Left(Coalesce(*known, models.F("device_id")), _SORTED_CHARACTERS))
+
+
+def sortable_device() -> Combinable:
+    """Return what lists sort devices by; null where the device is unknown. An index holds it."""
+    return Lower(Left(models.F("device"), _SORTED_CHARACTERS))
 
 
 class AppUser(models.Model):
@@ -129,6 +144,8 @@ class AppUser(models.Model):
                 opclasses=["gin_trgm_ops"],
                 name="app_user_search",
             ),
+            models.Index("app", "is_identified", sortable_name(), "id", name="app_user_name"),
+            models.Index("app", "is_identified", sortable_device(), "id", name="app_user_device"),
         ]
 
     def __str__(self) -> str:
