@@ -6,7 +6,7 @@ from profiles.users.models import sortable_device, sortable_name
 
 
 class Migration(migrations.Migration):
-    dependencies = [("profiles", "0002_event_partitions")]
+    dependencies = [("profiles", "0003_crash_texts_and_days")]
 
     operations = [
         migrations.AddIndex(
