@@ -9,8 +9,8 @@ from profiles.activity.models import (
     SessionSignal,
     Stale,
 )
-from profiles.crashes.models import Crash, CrashGroup, CrashUser
-from profiles.engagement.models import Engagement, EngagementDay
+from profiles.crashes.models import Crash, CrashDay, CrashGroup, CrashUser
+from profiles.engagement.models import Engagement, EngagementDay, EngagementDistribution
 from profiles.funnels.models import Funnel, FunnelCompletion, FunnelStep
 from profiles.users.models import (
     AppUser,
@@ -29,12 +29,14 @@ __all__ = [
     "AppUser",
     "ConsentChange",
     "Crash",
+    "CrashDay",
     "CrashGroup",
     "CrashUser",
     "DailyActivity",
     "DeviceToken",
     "Engagement",
     "EngagementDay",
+    "EngagementDistribution",
     "Event",
     "EventKey",
     "Funnel",

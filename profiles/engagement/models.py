@@ -1,7 +1,9 @@
 """Stored engagement scores; the rule itself is in `profiles.engagement.score`."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from profiles.access.models import App
 from profiles.users.models import AppUser, app_column
 
 
@@ -47,3 +49,16 @@ class EngagementDay(models.Model):
     user_id = models.UUIDField()
     on = models.DateField()
     score = models.FloatField()
+
+
+class EngagementDistribution(models.Model):
+    """How the scores of an app's users were spread when last looked at, for ranks and charts that cost the same in
+    every app.
+    """
+
+    app = models.OneToOneField(App, models.CASCADE, primary_key=True, related_name="engagement_distribution")
+    users = models.BigIntegerField()
+    quantiles = ArrayField(
+        models.FloatField(), help_text="The scores at even steps of the users in order, from the lowest to the highest."
+    )
+    computed_at = models.DateTimeField()
