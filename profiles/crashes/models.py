@@ -17,9 +17,7 @@ class CrashGroup(models.Model):
         HIDDEN = "hidden", "Hidden"
 
     app = models.ForeignKey(App, models.CASCADE, related_name="crash_groups")
-    public_id = models.CharField(
-        max_length=24, unique=True, default=new_public_id, editable=False
-    )
+    public_id = models.CharField(max_length=24, unique=True, default=new_public_id, editable=False)
     fingerprint = models.CharField(max_length=40)
     title = models.TextField()
     culprit = models.TextField(default="")
@@ -34,14 +32,8 @@ class CrashGroup(models.Model):
     last_seen_at = models.DateTimeField()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["app", "fingerprint"], name="crash_group_fingerprint_once"
-            )
-        ]
-        indexes = [
-            models.Index(fields=["app", "last_seen_at"], name="crash_group_last_seen")
-        ]
+        constraints = [models.UniqueConstraint(fields=["app", "fingerprint"], name="crash_group_fingerprint_once")]
+        indexes = [models.Index(fields=["app", "last_seen_at"], name="crash_group_last_seen")]
 
     def __str__(self) -> str:
         return self.title
@@ -68,16 +60,30 @@ class Crash(models.Model):
         related_name="+",
     )
     app_version = models.TextField(default="")
-    report = models.JSONField(
-        help_text="Trace, logs, device facts, custom: the cleaned report."
+    report = models.JSONField(help_text="The cleaned report without its long texts.")
+    texts = models.JSONField(
+        default=dict,
+        db_default={},
+        help_text="Trace, logs, dumps. Apart, so that distributions over many occurrences do not unpack them.",
     )
 
     class Meta:
-        indexes = [
-            models.Index(
-                fields=["group", "occurred_at"], name="crash_group_occurrences"
-            )
-        ]
+        indexes = [models.Index(fields=["group", "occurred_at"], name="crash_group_occurrences")]
+
+    def __str__(self) -> str:
+        return f"{self.group_id} · {self.occurred_at}"
+
+
+class CrashDay(models.Model):
+    """How often one group struck on one day of the app's time zone; written once per ingest batch."""
+
+    pk = models.CompositePrimaryKey("group", "on")
+    group = models.ForeignKey(CrashGroup, models.CASCADE, db_index=False, related_name="days")
+    on = models.DateField()
+    count = models.IntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.group_id} · {self.on} · {self.count}"
 
 
 class CrashUser(models.Model):
@@ -100,3 +106,6 @@ class CrashUser(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["group", "last_at"], name="crash_user_group")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} · {self.group_id}"
