@@ -1,11 +1,13 @@
 # Everything that this project does on a machine. Needs Python 3.11 or newer and make, nothing else.
 
 SHELL := /bin/sh
-PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
+ifndef PYTHON
+PYTHON := $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+endif
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-warn-script-location
 TEST_PROCESSES ?= 2
 
 .PHONY: help venv run test lint format
@@ -16,18 +18,27 @@ help:
 	@echo "make lint   check format, lint, types, layers, migrations and deployment settings"
 	@echo "make format put the code into its format"
 
-venv: $(STAMP)
+venv: $(VENV)/.installed
 
-$(STAMP): requirements.txt
+$(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found. Name one: make PYTHON=/path/to/python3"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "$(PYTHON) cannot make virtual environments. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
+
+# What runs needs only the first part of the file, which halves the first start.
+$(VENV)/.product: requirements.txt | $(VENV)/bin/python
 	@echo "Installing the pinned packages into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-warn-script-location -r requirements.txt
+	@sed '/^# Development/,$$d' requirements.txt > $(VENV)/product.txt
+	@$(PIP_INSTALL) -r $(VENV)/product.txt
 	@touch $@
 
-run: venv
+$(VENV)/.installed: requirements.txt | $(VENV)/bin/python
+	@echo "Installing the pinned packages into $(VENV), development included ..."
+	@$(PIP_INSTALL) -r requirements.txt
+	@touch $(VENV)/.product $@
+
+run: $(VENV)/.product
 	@exec $(BIN)/python manage.py up --end-with-parent
 
 test: venv
