@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
+from uuid import UUID
 
 from profiles.users.properties import CUSTOM_PREFIX, DETAILS, NEVER_SET
 
 # Enough for the ids and e-mails of a person; a device that is shared by thousands must not make a row grow for ever.
 FORMER_VALUES_CHARACTERS: Final = 2000
 
-_OF_SURVIVOR: Final = frozenset({"id", "user_id", "app_id", "device_id", "device_id_type"})
 _SUMS: Final = frozenset({"sessions_count", "total_seconds", "events_count", "crashes_count"})
 _EARLIEST: Final = frozenset({"first_seen_at", "created_at"})
 _LATEST: Final = frozenset({"last_seen_at", "last_signal_at"})
@@ -35,7 +35,6 @@ _TOGETHER: Final = (
     ("sdk_name", "sdk_version"),
     ("country", "region", "city", "latitude", "longitude"),
 )
-_OWN_RULE: Final = frozenset({"uid", "is_identified", "former_values", "custom", "property_times", *DETAILS})
 
 
 class Base(StrEnum):
@@ -61,11 +60,13 @@ def base_of(survivor: Mapping[str, Any], absorbed: Mapping[str, Any]) -> Base:
     return Base.SURVIVOR
 
 
-def merge(survivor: Mapping[str, Any], absorbed: Mapping[str, Any]) -> Merged:
+def merge(
+    survivor: Mapping[str, Any] | None, absorbed: Mapping[str, Any], *, survivor_id: UUID, survivor_device_id: str
+) -> Merged:
     """Merge two profiles, given as columns by name; None, or no such column, means unknown.
 
-    The columns are those of `AppUser` and `UserActivity`, together or either. The survivor stays who it is: key, device
-    id, and uid if it has one. Then:
+    The columns are those of `AppUser` and `UserActivity`, together or either. The survivor, or the new user where there
+    is no survivor yet (a renaming), keeps key, device id, and the uid if it has one. Then:
 
     - counts and seconds add up, first times are the earliest, last times the latest;
     - the present session is, as a whole, that of who began the later one;
@@ -75,23 +76,30 @@ def merge(survivor: Mapping[str, Any], absorbed: Mapping[str, Any]) -> Merged:
     - the absorbed device id, and an e-mail that lost, are kept for search;
     - the result is identified.
     """
+    survivor = survivor or {}
     base_kind = base_of(survivor, absorbed)
     base, other = (survivor, absorbed) if base_kind == Base.SURVIVOR else (absorbed, survivor)
-    columns = {**survivor, **absorbed}
-    merged: dict[str, Any] = {
-        name: _merge_column(name, survivor, base, other) for name in columns if name not in _OWN_RULE
-    }
-    merged |= {name: base.get(name) for name in _LATEST_SESSION if name in columns}
+    columns = {**absorbed, **survivor}
+    merged: dict[str, Any] = {name: _merge_column(name, base.get(name), other.get(name)) for name in columns}
+    if base.get("session_started_at") is not None:
+        merged |= {name: base.get(name) for name in _LATEST_SESSION if name in columns}
     for group in _TOGETHER:
         if any(_differ(base.get(name), other.get(name)) for name in group):
             merged |= {name: base.get(name) for name in group if name in columns}
-    merged |= _merge_properties(columns, base, other)
-    if "uid" in columns:
-        merged["uid"] = survivor.get("uid") or absorbed.get("uid")
-    merged["is_identified"] = True
+    merged |= {name: value for name, value in _merge_properties(base, other).items() if name in columns}
+    email = merged.get("email")
     former = [*_lines(survivor), *_lines(absorbed), absorbed.get("device_id")]
-    former += [profile.get("email") for profile in (survivor, absorbed) if profile.get("email") != merged.get("email")]
-    merged["former_values"] = with_former_values("", (value for value in former if value))
+    former += [profile.get("email") for profile in (survivor, absorbed) if profile.get("email") != email]
+    identity = {
+        "id": survivor_id,
+        "user_id": survivor_id,
+        "uid": survivor.get("uid") or absorbed.get("uid"),
+        "device_id": survivor_device_id,
+        "device_id_type": survivor.get("device_id_type"),
+        "is_identified": True,
+        "former_values": with_former_values("", (value for value in former if value)),
+    }
+    merged |= {name: value for name, value in identity.items() if name in columns}
     return Merged(merged, base_kind)
 
 
@@ -114,10 +122,7 @@ def _lines(profile: Mapping[str, Any]) -> list[str]:
     return former.split("\n")
 
 
-def _merge_column(name: str, survivor: Mapping[str, Any], base: Mapping[str, Any], other: Mapping[str, Any]) -> Any:
-    if name in _OF_SURVIVOR:
-        return survivor.get(name)
-    value, second = base.get(name), other.get(name)
+def _merge_column(name: str, value: Any, second: Any) -> Any:
     if value is None or second is None:
         return second if value is None else value
     if name in _SUMS:
@@ -137,34 +142,29 @@ def _differ(value: Any, second: Any) -> bool:
     return value is not None and second is not None and value != second
 
 
-def _merge_properties(columns: Mapping[str, Any], base: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+def _merge_properties(base: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     """Merge details, custom properties and their times.
 
-    The last time is the later of both even where the older value won: what was stamped before either must not come back.
+    The last time is the later of both even where the older value won: what was stamped before either must not come
+    back.
     """
     base_times: dict[str, list[int]] = base.get("property_times") or {}
     other_times: dict[str, list[int]] = other.get("property_times") or {}
 
-    def fills(name: str) -> bool:
+    def merged_value(name: str, value: Any, second: Any) -> Any:
+        if value is not None or second is None:
+            return value
         deleted, filling = base_times.get(name), other_times.get(name)
-        return deleted is None or filling is None or deleted[1] < filling[1]
+        return None if deleted and filling and filling[1] <= deleted[1] else second
 
-    def merged_detail(name: str) -> Any:
-        value = base.get(name)
-        return other.get(name) if value is None and fills(name) else value
-
-    merged = {name: merged_detail(name) for name in DETAILS if name in columns}
-    if "custom" in columns:
-        custom = dict(base.get("custom") or {})
-        for name, value in (other.get("custom") or {}).items():
-            if custom.get(name) is None and fills(CUSTOM_PREFIX + name):
-                custom[name] = value
-        merged["custom"] = custom
-    if "property_times" in columns:
-        merged["property_times"] = {
-            name: _merge_span(base_times.get(name), other_times.get(name)) for name in {**base_times, **other_times}
-        }
-    return merged
+    merged = {name: merged_value(name, base.get(name), other.get(name)) for name in DETAILS}
+    custom = dict(base.get("custom") or {})
+    for name, second in (other.get("custom") or {}).items():
+        value = merged_value(CUSTOM_PREFIX + name, custom.get(name), second)
+        if value is not None:
+            custom[name] = value
+    times = {name: _merge_span(base_times.get(name), other_times.get(name)) for name in {**base_times, **other_times}}
+    return {**merged, "custom": custom, "property_times": times}
 
 
 def _merge_span(span: list[int] | None, second: list[int] | None) -> list[int]:
