@@ -8,7 +8,7 @@ A batch that fails is halved until the request that cannot be applied stands alo
 import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -22,6 +22,8 @@ from ingest.wire.refusal import Refusal
 from ingest.wire.request import RawRequest, parse
 from profiles.activity import recording, services as activity_services
 from profiles.activity.models import Stale
+from profiles.crashes import services as crash_services
+from profiles.identity import services as identity_services
 from profiles.users import keys, services as user_services
 from profiles.users.identities import Identities, load_identities
 
@@ -135,6 +137,8 @@ class _Batch:
     settlements: list[Settlement] = field(default_factory=list)
     touched: dict[UUID, int] = field(default_factory=dict)
     zones: dict[int, ZoneInfo] = field(default_factory=dict)
+    crashes: list[crash_services.Occurrence] = field(default_factory=list)
+    lost_crash_users: list[int] = field(default_factory=list)
 
     def apply(self) -> None:
         """Settle every request of the batch."""
@@ -143,8 +147,8 @@ class _Batch:
         for stage in _stages(understood):
             self._merge(stage, identities)
             self._fold(stage, identities)
-        for item in understood:
-            self.settlements.append(_applied(item))
+        crash_services.record(self.crashes, lost_users=self.lost_crash_users)
+        self.settlements += map(_applied, understood)
         activity_services.mark_stale(Stale.Kind.ENGAGEMENT, self.touched.items(), self.now)
         activity_services.mark_stale(Stale.Kind.FUNNELS, self.touched.items(), self.now)
         inbox.settle(self.settlements, self.now)
@@ -219,6 +223,23 @@ class _Batch:
                 continue
             absorbed_key = keys.user_key(item.app.public_id, old_device_id)
             survivor_id = identities.owner(item.device_key, item.request.at)
+            merge = identity_services.merge_for_sdk(
+                app_id=item.app.id,
+                request_id=item.waiting.id,
+                survivor_id=survivor_id,
+                survivor_device_id=item.request.device_id,
+                absorbed_id=absorbed_key,
+                absorbed_device_id=old_device_id,
+                merged_at=item.request.at,
+                now=self.now,
+            )
+            self.lost_crash_users += merge.lost_crash_users
+            if merge.is_absorbed:
+                self.touched.update({absorbed_key: item.app.id, survivor_id: item.app.id})
+                self.crashes = [
+                    replace(crash, user_id=survivor_id) if crash.user_id == absorbed_key else crash
+                    for crash in self.crashes
+                ]
             identities.merge(absorbed_key, item.request.at, survivor_id)
 
     def _fold(self, stage: Sequence[Understood], identities: Identities) -> None:
@@ -243,6 +264,7 @@ class _Batch:
     def _write(self, folded: Folded) -> None:
         """Write what came of a stage: a fixed number of statements, whatever its size."""
         self.touched.update(folded.app_of_user)
+        self.crashes += folded.crashes
         recording.record_signals(folded.activity, folded.signals, folded.session_facts, folded.days, self.zones)
         recording.close_views(folded.visits, folded.view_ends)
         activity_services.file_events(folded.events)

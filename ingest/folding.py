@@ -21,13 +21,13 @@ from ingest.wire.request import SdkRequest
 from profiles.activity.recording import ViewEnd
 from profiles.activity.services import POSITIONS, DayTotals, EventRow, SessionFacts
 from profiles.activity.sessions import Signal
-from profiles.users import keys, properties
+from profiles.crashes.fingerprint import CrashFacts
+from profiles.crashes.services import Occurrence
+from profiles.users import keys, merging, properties
 from profiles.users.services import Activity, ConsentEntry, PropertyEntry, TokenEntry, new_profile
 
 GPS_OUTLIVES_IP = timedelta(days=7)  # a place guessed from an address does not replace a measured one so young
-_MILLISECOND = timedelta(milliseconds=1)
 _PROPERTY_LIMITS = properties.PropertyLimits()
-_FORMER_VALUES_CHARACTERS = 2000
 _IDENTIFYING_ID = 0  # a device id that the developer supplied
 
 
@@ -44,14 +44,6 @@ class Understood:
     def row_id(self, position: int) -> int:
         """Return the id of a row that the request brings."""
         return self.waiting.id * POSITIONS + position
-
-
-@dataclass(slots=True)
-class CrashOf:
-    """A crash and the request that reported it."""
-
-    item: Understood
-    report: CrashReport
 
 
 @dataclass(slots=True)
@@ -72,7 +64,7 @@ class Folded:
     property_entries: list[PropertyEntry] = field(default_factory=list)
     consent_entries: list[ConsentEntry] = field(default_factory=list)
     token_entries: list[TokenEntry] = field(default_factory=list)
-    crashes: list[CrashOf] = field(default_factory=list)
+    crashes: list[Occurrence] = field(default_factory=list)
     app_of_user: dict[UUID, int] = field(default_factory=dict)
 
 
@@ -128,7 +120,7 @@ class Folder:
         if request.token is not None:
             self._token(item)
         if request.crash is not None:
-            self.folded.crashes.append(CrashOf(item, request.crash))
+            self.folded.crashes.append(_occurrence(item, request.crash))
             activity.crashes_count += 1
         if request.events:
             self._events(item, activity)
@@ -284,12 +276,8 @@ class Folder:
                 )
             )
             if change.name == "email" and isinstance(change.previous, str):
-                self._remember_former(profile, change.previous)
-
-    def _remember_former(self, profile: dict[str, Any], value: str) -> None:
-        known = profile["former_values"].split("\n") if profile["former_values"] else []
-        if value not in known:
-            self._change(profile, {"former_values": "\n".join([*known, value])[-_FORMER_VALUES_CHARACTERS:]})
+                former = merging.with_former_values(profile["former_values"], [change.previous])
+                self._change(profile, {"former_values": former})
 
     def _consent(self, item: Understood, profile: dict[str, Any]) -> None:
         changes = {
@@ -370,3 +358,27 @@ class Folder:
 
 def _milliseconds(item: Understood) -> int:
     return int(item.request.at.timestamp() * 1000)
+
+
+def _occurrence(item: Understood, report: CrashReport) -> Occurrence:
+    """Return a crash in the domain's words: what was reported, less what was not said."""
+    said = {name: value for name, value in asdict(report).items() if value not in (None, "", {})}
+    return Occurrence(
+        app_id=item.app.id,
+        user_id=item.user_id,
+        original_user_id=item.device_key,
+        occurred_at=item.request.at,
+        id=item.row_id(0),
+        received_at=item.waiting.received_at,
+        app_version=report.app_version,
+        report=said,
+        facts=CrashFacts(
+            platform=report.os,
+            error=report.error,
+            name=report.name,
+            is_fatal=report.is_fatal,
+            is_os_independent=report.is_os_independent,
+            is_javascript=report.is_javascript,
+            executable_name=report.executable_name,
+        ),
+    )

@@ -187,7 +187,7 @@ FROM (
     LATERAL (
         SELECT c.user_id, c.occurred_at, c.id
         FROM profiles_event c JOIN profiles_eventkey k ON k.id = c.key_id AND k.key = %s
-        WHERE c.user_id = l.user_id AND c.occurred_at <= l.at AND c.occurred_at >= l.at - %s
+        WHERE c.user_id = l.user_id AND c.occurred_at <= l.at AND c.occurred_at >= l.at - %s::interval
             AND (c.view_id = nullif(l.view_id, '') OR (l.view_id = '' AND c.segmentation ->> 'name' = l.name))
         ORDER BY c.occurred_at DESC, c.id DESC LIMIT 1
     ) v
@@ -218,7 +218,7 @@ def close_views(visits: Mapping[UUID, Sequence[EventRow]], ends: Sequence[ViewEn
                 array_literal((end.name for end in stored), "text"),
                 array_literal((end.seconds for end in stored), "integer"),
                 VIEW_KEY,
-                VIEW_OPEN_AT_MOST,
+                f"{VIEW_OPEN_AT_MOST.total_seconds()} seconds",
             ],
         )
 

@@ -187,7 +187,8 @@ class Activity:
             self.last_seen_at = at
 
 
-_activity_row = attrgetter(*_ACTIVITY.columns)  # `dataclasses.astuple` copies deeply, at the price of the statement
+ACTIVITY_COLUMNS = tuple(_ACTIVITY.columns)
+_activity_row = attrgetter(*ACTIVITY_COLUMNS)  # `dataclasses.astuple` copies deeply, at the price of the statement
 
 
 @dataclass(slots=True)
