@@ -125,7 +125,7 @@ def state_directory(data_dir: Path, account: Account | None) -> Path:
     root's home, say), a directory under /var/lib with the random name that DATA_DIR keeps: with
     another or a removed DATA_DIR the instance is another one.
     """
-    if account is None or can_run(["/bin/sh", "-c", "exit 0"], account, working_directory=data_dir):
+    if account is None or _can_enter(data_dir, account):
         return data_dir
     name = _secret(data_dir / _ID_FILE, characters=16)
     for parent in (Path("/var/lib"), Path("/var/tmp")):  # noqa: S108 - made 0755 by us, its parts 0700
@@ -134,10 +134,15 @@ def state_directory(data_dir: Path, account: Account | None) -> Path:
             directory.mkdir(parents=True, exist_ok=True, mode=0o755)
         except OSError:
             continue
-        if can_run(["/bin/sh", "-c", "exit 0"], account, working_directory=directory):
+        if _can_enter(directory, account):
             return directory
     msg = f"User {account.name} can enter neither {data_dir} nor /var/lib; set DATA_DIR to a place outside root's home."
     raise InstanceError(msg)
+
+
+def _can_enter(directory: Path, account: Account) -> bool:
+    # Not by the working directory of a child: that is changed to before its user is.
+    return can_run(["/bin/sh", "-c", 'cd "$1"', "sh", directory], account, working_directory=Path("/"))
 
 
 def private_directory(path: Path, account: Account | None) -> Path:

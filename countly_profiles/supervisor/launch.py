@@ -161,7 +161,7 @@ class Launch:
     def _postgres(self) -> PostgresServer:
         binaries = find_postgres()
         if self._account and not can_run([binaries / "postgres", "--version"], self._account):
-            binaries = copy_postgres(binaries, self._state.parent / f"programs-{_fingerprint(binaries)}")
+            binaries = copy_postgres(binaries, self._state / "programs" / f"postgres-{_fingerprint(binaries)}")
         return PostgresServer(
             binaries=binaries,
             data=instance.private_directory(self._state / "postgres", self._account) / "data",
@@ -172,7 +172,7 @@ class Launch:
     def _valkey(self) -> ValkeyServer:
         program = find_valkey()
         if self._account and not can_run([program, "--version"], self._account):
-            program = copy_program(program, self._state.parent / f"programs-{_fingerprint(program.parent)}-valkey")
+            program = copy_program(program, self._state / "programs" / f"valkey-{_fingerprint(program.parent)}")
         return ValkeyServer(
             program=program,
             data=instance.private_directory(self._state / "valkey", self._account),
