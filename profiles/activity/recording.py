@@ -85,13 +85,13 @@ def record_signals(
 def _record_in_order(
     row: Activity, arrived: Sequence[Signal], facts: Mapping[int, SessionFacts], recorded: _Recorded
 ) -> tuple[list[SessionState], list[SessionState]]:
-    """Fold onto the session of the hot row; return the sessions before and after."""
+    """Fold onto the session of the hot row; return it if it was touched, and the sessions after."""
     current = _present_session(row)
     after = fold(arrived, current).sessions
     recorded.sessions += [(row.user_id, row.app_id, state, facts.get(state.id, SessionFacts())) for state in after]
     if after:
         _hold(row, after[-1])
-    return ([current] if current is not None and after else []), after
+    return [current for state in after if current is not None and state.id == current.id], after
 
 
 def _record_late(
