@@ -16,6 +16,8 @@ LANGUAGES: tuple[Language, ...] = (
     csharp.LANGUAGE,
     native.LANGUAGE,
 )
+_GLANCED_LINES = 9
+_ENOUGH_FRAMES = 3
 _SNIFFED_LINES = 60
 # Beyond these nobody reads, and every pattern stays cheap on a text made to be dear.
 _MOST_LINES = 2000
@@ -39,10 +41,15 @@ def read_trace(text: str, *, is_javascript: bool = False, executable: str = "") 
 
 
 def _language(lines: Sequence[str]) -> Language | None:
-    told = [line for line in lines if line.strip()][:_SNIFFED_LINES]
+    told = [line for line in lines if line.strip()]
+    start = told[:_GLANCED_LINES]
+    for language in LANGUAGES:
+        # Nearly always the first lines settle it, and the dearer patterns need not be tried.
+        if sum(1 for line in start if language.frame.match(line)) >= max(_ENOUGH_FRAMES, len(start) // 2 + 1):
+            return language
     best, most = None, 0
     for language in LANGUAGES:
-        count = sum(1 for line in told if language.frame.match(line))
+        count = sum(1 for line in told[:_SNIFFED_LINES] if language.frame.match(line))
         if count > most:
             best, most = language, count
     return best
