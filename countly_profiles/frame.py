@@ -101,7 +101,7 @@ def _navigation(app: App, namespace: str) -> tuple[NavigationItem, ...]:
     users = user_totals(app).everybody
     items: list[NavigationItem] = []
     for label, icon, address, namespaces, count in (
-        ("Users", "users", "directory:users", {"directory", "users"}, users),
+        ("Users", "users", "directory:users", {"directory", "profile"}, users),
         ("Crashes", "bug", "crashes:groups", {"crashes"}, crashes),
         ("Funnels", "funnel", "funnels:funnels", {"funnels"}, None),
     ):

@@ -217,14 +217,15 @@ def gaps(user_id: UUID, *, before: datetime | None = None, sessions: int = SESSI
     wanted = Session.objects.filter(user_id=user_id)
     if before is not None:
         wanted = wanted.filter(started_at__lt=before)
-    rows = list(with_spans(wanted).order_by("-started_at", "-id").values_list("started_at", "span_end")[: sessions + 1])
+    rows = list(with_spans(wanted).only("user_id", "started_at", "id").order_by("-started_at", "-id")[: sessions + 1])
     is_cut = len(rows) > sessions
     found: list[Span] = []
     end = before
-    for started_at, span_end in rows[:sessions]:
-        if end is None or span_end < end:
+    for session in rows[:sessions]:
+        span_end = span_of(session).end
+        if span_end is not None and (end is None or span_end < end):
             found.append(Span(span_end, end))
-        end = started_at
+        end = session.started_at
     if not is_cut:
         found.append(Span(None, end))
     return Gaps(found, end if is_cut else None)
@@ -308,7 +309,8 @@ def hourly_totals(
     """Return (start of the hour in the zone, sessions, events) of the hours with any since then, oldest first."""
     with connection.cursor() as cursor:
         cursor.execute(_TOTALS_PER_HOUR, {"zone": zone, "user_id": user_id, "since": since, "limit": limit})
-        return cursor.fetchall()
+        rows: list[tuple[datetime, int, int]] = cursor.fetchall()
+        return rows
 
 
 def daily_totals(user_id: UUID, limit: int = DAYS_READ) -> list[tuple[date, int, int, int]]:

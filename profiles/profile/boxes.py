@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
-from django.db import Error, OperationalError, connection, transaction
-from django.http import HttpRequest
+from django.db import OperationalError, connection, transaction
 from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 
 from profiles.access.models import App
 from profiles.activity import boxes as activity
@@ -56,10 +56,10 @@ class Box:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A box as it stands on the page: its inner HTML, or the reason why there is none."""
+    """A box as it stands on the page: its HTML, which says so itself when it could not be loaded."""
 
     box: Box
-    html: str
+    html: SafeString
     error: str = ""
 
 
@@ -119,44 +119,48 @@ BOXES: Final[tuple[Box, ...]] = (
 BOX_BY_NAME: Final = {box.name: box for box in BOXES}
 
 
-def draw(box: Box, asked: Asked, request: HttpRequest, seconds: float = BOX_SECONDS) -> Drawn:
+def draw(box: Box, asked: Asked, seconds: float = BOX_SECONDS) -> Drawn:
     """Read and draw one box; whatever goes wrong in it stays in it.
 
     Its queries run in a transaction of their own with a time limit, so that neither a slow statement nor a broken one
     reaches the next box.
     """
     if seconds < _LEAST_SECONDS:
-        return Drawn(box, "", "The page was slow, so this part was left for later.")
+        return _failed(box, asked, "The page was slow, so this part was left for later.")
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(int(seconds * 1000))])
             data = box.load(asked)
-        html = render_to_string(
-            box.template,
-            {
-                "box": data,
-                "about": box,
-                "app": asked.app,
-                "app_user": asked.user,
-                "clock": asked.clock,
-                "choices": asked.choices,
-            },
-            request,
-        )
+        # Without the request: what stands around a page is no business of a box, and costs queries.
+        html = render_to_string(box.template, _context(box, asked) | {"box": data})
     except OperationalError:
         logger.warning("box took too long or lost the database", extra={"box": box.name}, exc_info=True)
-        return Drawn(box, "", "This part took too long.")
-    except (Error, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, OSError, RuntimeError):
+        return _failed(box, asked, "This part took too long.")
+    except Exception:
         logger.exception("box failed", extra={"box": box.name})
-        return Drawn(box, "", "This part could not be loaded.")
+        return _failed(box, asked, "This part could not be loaded.")
     return Drawn(box, html)
 
 
-def draw_all(asked: Asked, request: HttpRequest) -> dict[str, list[Drawn]]:
+def _context(box: Box, asked: Asked) -> dict[str, object]:
+    return {
+        "about": box,
+        "app": asked.app,
+        "app_user": asked.user,
+        "clock": asked.clock,
+        "choices": asked.choices,
+    }
+
+
+def _failed(box: Box, asked: Asked, error: str) -> Drawn:
+    return Drawn(box, render_to_string("users/_box.html", _context(box, asked) | {"error": error}), error)
+
+
+def draw_all(asked: Asked) -> dict[str, list[Drawn]]:
     """Draw every box, by column. When the page's time is used up, the boxes that are left say so."""
     columns: dict[str, list[Drawn]] = {"left": [], "right": []}
     until = time.monotonic() + PAGE_SECONDS
     for box in BOXES:
         seconds = min(BOX_SECONDS, until - time.monotonic())
-        columns[box.column].append(draw(box, asked, request, seconds))
+        columns[box.column].append(draw(box, asked, seconds))
     return columns

@@ -35,11 +35,13 @@ class Choices:
     clock: str = APP_CLOCK
     search: str = ""
     is_all_properties: bool = False
-    came_from: str | None = None
+    came_from: str = ""
+    list_position: str = ""
 
-    def query(self, **changed: str | None) -> str:
-        """Return the query string of this state with some parameters changed; None or empty takes one away."""
-        parameters: dict[str, str] = {
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Return the parameters of this state's address; those at their default are empty."""
+        return {
             "session": self.session,
             "older": cursor_text(self.older_than) if self.older_than else "",
             "newer": cursor_text(self.newer_than) if self.newer_than else "",
@@ -48,22 +50,28 @@ class Choices:
             "clock": "" if self.clock == APP_CLOCK else self.clock,
             "property": self.search,
             "properties": "all" if self.is_all_properties else "",
-            "from": self.came_from or "",
+            "from": self.came_from,
+            "at": self.list_position,
         }
+
+    @property
+    def beside_search(self) -> list[tuple[str, str]]:
+        """Return what a search form must send along, so that it changes nothing else."""
+        return [(name, value) for name, value in self.parameters.items() if value and name != "property"]
+
+    def query(self, **changed: str) -> str:
+        """Return the query string of this state with some parameters changed; an empty value takes one away."""
+        parameters = self.parameters
         unknown = changed.keys() - parameters.keys()
         if unknown:
             raise KeyError(*unknown)
-        merged: dict[str, str | None] = {**parameters, **changed}
-        kept = {name: value for name, value in merged.items() if value}
-        if self.came_from == "":
-            kept["from"] = ""  # the list as it is by default
-        return "?" + urlencode(kept)
+        return "?" + urlencode({name: value for name, value in (parameters | changed).items() if value})
 
 
 def read_choices(query: QueryDict) -> Choices:
     """Read the query string."""
     unit = query.get("unit", "")
-    came_from = query.get("from")
+    position = query.get("at", "")
     return Choices(
         session=_session(query.get("session", "")),
         older_than=read_cursor(query.get("older", "")),
@@ -73,7 +81,8 @@ def read_choices(query: QueryDict) -> Choices:
         clock=USER_CLOCK if query.get("clock") == USER_CLOCK else APP_CLOCK,
         search=query.get("property", "").replace("\x00", "").strip()[:_LONGEST_SEARCH],
         is_all_properties=query.get("properties") == "all",
-        came_from=None if came_from is None else came_from.replace("\x00", "")[:_LONGEST_LIST],
+        came_from=query.get("from", "").replace("\x00", "")[:_LONGEST_LIST],
+        list_position=position if position.isascii() and position.isdecimal() and len(position) < 12 else "",
     )
 
 

@@ -67,10 +67,10 @@ class CrashIncidents:
         """Return how many crashes each closed span holds. One query."""
         if not spans:
             return []
-        values = {
+        values: dict[str, str | int] = {
             "starts": array_of_starts(spans),
             "ends": array_of_ends(spans),
-            "user_id": user_id,
+            "user_id": str(user_id),
             "limit": CRASHES_COUNTED,
         }
         with connection.cursor() as cursor:

@@ -27,7 +27,7 @@ def page(request: HttpRequest, app: App, uid: str) -> HttpResponse:
         return _no_such_user(request, app, uid)
     asked = _asked(request, app, user)
     with timezone.override(asked.clock.zone):
-        columns = boxes.draw_all(asked, request)
+        columns = boxes.draw_all(asked)
         return render(
             request,
             "profile/page.html",
@@ -58,9 +58,8 @@ def box(request: HttpRequest, app: App, uid: str, name: str) -> HttpResponse:
         return redirect(f"{address}{'?' if query else ''}{query}#{chosen.name}")
     asked = _asked(request, app, user)
     with timezone.override(asked.clock.zone):
-        drawn = boxes.draw(chosen, asked, request)
-        context = {"drawn": drawn, "app": app, "app_user": user, "choices": asked.choices}
-        response = render(request, "profile/_box.html", context)
+        drawn = boxes.draw(chosen, asked)
+    response = HttpResponse(drawn.html)
     response["Vary"] = "HX-Request"
     return response
 
@@ -74,6 +73,7 @@ class Head:
     platform: str
     is_online: bool
     list_url: str
+    origin: str
 
 
 def _head(asked: Asked) -> Head:
@@ -85,6 +85,7 @@ def _head(asked: Asked) -> Head:
         platform_of(user),
         is_online(user, asked.now),
         _list_url(asked.app, asked.choices),
+        "?" + urlencode({"from": asked.choices.came_from, "at": asked.choices.list_position}),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 TEXT_AT_ONCE: Final = 120  # characters; more is behind "show all"
 ITEMS_AT_ONCE: Final = 12  # of a list
+_SHORTEST_EXPONENT: Final = 10**15  # from here on Python writes a float as 1e+15
 TEXT_AT_MOST: Final = 20_000  # characters of one value that a page carries at all
 
 
@@ -58,11 +59,10 @@ def show(value: Any, at_once: int = TEXT_AT_ONCE) -> Shown:
     return Shown(Kind.OBJECT, "1 key" if size == 1 else f"{size} keys", _json(value))
 
 
-def number_text(number: float) -> str:
+def number_text(number: int | float) -> str:
     """Say a number as the SDK meant it: 5.0 is 5, nothing is rounded."""
-    if isinstance(number, float) and number.is_integer() and abs(number) < 1e15:
-        return str(int(number))
-    return str(number)
+    is_whole = float(number).is_integer() and abs(number) < _SHORTEST_EXPONENT
+    return str(int(number)) if is_whole else str(number)
 
 
 def plain_text(value: Any) -> str:

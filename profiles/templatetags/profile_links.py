@@ -1,0 +1,51 @@
+"""Links of the profile page, whose whole state is in the address: `{% load profile_links %}`."""
+
+from typing import Any
+
+from django import template
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def part_link(context: dict[str, Any], name: str, **changed: object) -> SafeString:
+    """Write the attributes of a link that changes the page's state and, with scripts, only the box `name`.
+
+    `data-sets` names what the link itself sets, so that the script can keep the rest in step with the address.
+    """
+    texts = {key: "" if value is None else str(value) for key, value in changed.items()}
+    query = context["choices"].query(**texts)
+    page = _page(context)
+    return format_html(
+        'href="{page}{query}#{name}" hx-get="{box}{query}" hx-target="#{name}" hx-swap="outerHTML"'
+        ' hx-push-url="{page}{query}" data-sets="{sets}"',
+        page=page,
+        query=query,
+        name=name,
+        box=_box(context, name),
+        sets=" ".join(texts),
+    )
+
+
+@register.simple_tag(takes_context=True)
+def retry_link(context: dict[str, Any], name: str) -> SafeString:
+    """Write the attributes of a link that asks for the box again, or for the page where there are no scripts."""
+    query = context["choices"].query()
+    return format_html(
+        'href="{page}{query}" hx-get="{box}{query}" hx-target="#{name}" hx-swap="outerHTML" data-sets=""',
+        page=_page(context),
+        query=query,
+        name=name,
+        box=_box(context, name),
+    )
+
+
+def _page(context: dict[str, Any]) -> str:
+    return reverse("profile:user", args=[context["app"].public_id, context["app_user"].uid])
+
+
+def _box(context: dict[str, Any], name: str) -> str:
+    return reverse("profile:box", args=[context["app"].public_id, context["app_user"].uid, name])
