@@ -20,7 +20,6 @@ class Skip(StrEnum):
     """Why an item of a bulk request is left out."""
 
     NOT_AN_OBJECT = "not_an_object"
-    NESTED_TOO_DEEP = "nested_too_deep"
     OVER_LIMIT = "over_limit"
     MISSING_APP_KEY = "missing_app_key"
     MISSING_DEVICE_ID = "missing_device_id"
@@ -106,8 +105,4 @@ def _read_item(position: int, request: JsonValue, common_app_key: str, limits: L
     identity = identify(values, limits)
     if identity.refusal is not None:
         return _SKIPS.get(identity.refusal, Skip.INVALID_PARAMETER)
-    try:
-        encoded = _encode(values)
-    except RecursionError:
-        return Skip.NESTED_TOO_DEEP
-    return BulkItem(position, identity.app_key, identity.device_id, identity.old_device_id, encoded)
+    return BulkItem(position, identity.app_key, identity.device_id, identity.old_device_id, _encode(values))

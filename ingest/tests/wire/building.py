@@ -27,7 +27,7 @@ def encode(parameters: dict[str, JsonValue]) -> bytes:
     return urlencode(texts).encode()
 
 
-def sent(user_agent: str = "", limits: Limits = DEFAULT_LIMITS, **parameters: JsonValue) -> SdkRequest:
+def sent(limits: Limits = DEFAULT_LIMITS, user_agent: str = "", /, **parameters: JsonValue) -> SdkRequest:
     """Parse a POST of these parameters by device `d` of app `a`."""
     body = encode({"app_key": "a", "device_id": "d", **parameters})
     request = parse(raw(body=body, user_agent=user_agent), limits)

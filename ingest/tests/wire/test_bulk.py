@@ -98,12 +98,20 @@ def read(body: bytes) -> SdkRequest:
     return request
 
 
-def test_the_captured_bulk_request() -> None:
-    (capture,) = [c for c in captures("nodejs") if c.path.startswith("/i/bulk")]
-    found = parse_bulk(capture.raw.query, capture.raw.body, capture.raw.content_type)
-    assert isinstance(found, Bulk)
-    assert found.skipped == ()
-    assert {i.device_id for i in found.items} == {"bulk-user-1"}
-    requests = [read(i.body) for i in found.items]
-    assert any(r.begin_session for r in requests)
-    assert any(r.digest is None for r in requests), "odd timestamps are server time"
+def test_the_captured_bulk_requests() -> None:
+    odd, whole = [c.raw for c in captures("nodejs") if c.path == "/i/bulk"]
+    # The first holds the stamps `true` and `61` on purpose: these items mean server time, and are no duplicates.
+    for sent, unstamped in ((odd, [True, True, False, False]), (whole, [False] * 4)):
+        found = parse_bulk(sent.query, sent.body, sent.content_type)
+        assert isinstance(found, Bulk)
+        assert found.skipped == ()
+        begin, ping, details, events = (read(item.body) for item in found.items)
+        assert {r.device_id for r in (begin, ping, details, events)} == {"bulk-user-1"}
+        assert begin.begin_session
+        assert begin.facts is not None
+        assert begin.facts.platform == "Android"
+        assert ping.session_seconds == 60
+        assert details.details is not None
+        assert details.details.named == {"name": "Bulk User"}
+        assert [e.key for e in events.events] == ["Test"]
+        assert [r.digest is None for r in (begin, ping, details, events)] == unstamped

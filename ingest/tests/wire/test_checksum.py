@@ -67,7 +67,9 @@ def test_case_and_place_of_the_checksum_do_not_matter() -> None:
     assert has_valid_checksum(claimed + b"&" + payload, b"", "", SALT)
 
 
-@pytest.mark.parametrize("tail", [b"", b"&checksum256=", b"&checksum256=%ff", b"&checksum256=1&checksum256=2", b"&checksum="])
+@pytest.mark.parametrize(
+    "tail", [b"", b"&checksum256=", b"&checksum256=%ff", b"&checksum256=1&checksum256=2", b"&checksum="]
+)
 def test_it_refuses_what_is_not_signed(tail: bytes) -> None:
     assert not has_valid_checksum(b"app_key=a&device_id=d" + tail, b"", "", SALT)
 

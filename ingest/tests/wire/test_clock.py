@@ -115,7 +115,8 @@ def test_an_event_has_its_own_time_and_never_a_future_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "hour"), [("0", 0), ("23", 23), ("24", 0), (9, 9), ("9.0", 9), ("25", None), ("-1", None), ("x", None), ("", None)]
+    ("value", "hour"),
+    [("0", 0), ("23", 23), ("24", 0), (9, 9), ("9.0", 9), ("25", None), ("-1", None), ("x", None), ("", None)],
 )
 def test_hour_twenty_four_is_midnight(value: JsonValue, hour: int | None) -> None:
     assert sent(hour=value).hour == hour
@@ -133,7 +134,8 @@ def test_an_event_has_its_own_hour_else_its_requests() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "minutes"), [("120", 120), ("-720", -720), ("840", 840), ("0", 0), ("841", None), ("-721", None), ("UTC", None)]
+    ("value", "minutes"),
+    [("120", 120), ("-720", -720), ("840", 840), ("0", 0), ("841", None), ("-721", None), ("UTC", None)],
 )
 def test_time_zones_are_minutes_east(value: JsonValue, minutes: int | None) -> None:
     request = sent(tz=value)

@@ -2,7 +2,7 @@ import pytest
 
 from ingest.tests.wire.building import CHROME, sent
 from ingest.wire.crash import CrashReport
-from ingest.wire.limits import Note
+from ingest.wire.limits import DEFAULT_LIMITS, Note
 from ingest.wire.values import JsonValue
 
 LEAST: dict[str, JsonValue] = {"_error": "Error: x\n  at y", "_app_version": "2.0", "_os": "Linux"}
@@ -64,20 +64,23 @@ def test_a_crash_without_a_required_field_is_none(name: str, note: Note, nothing
 
 def test_a_browsers_platform_is_in_its_user_agent() -> None:
     for request in (
-        sent(user_agent=CHROME, crash={**LEAST, "_os": ""}),
+        sent(DEFAULT_LIMITS, CHROME, crash={**LEAST, "_os": ""}),
         sent(metrics={"_ua": CHROME}, crash={"_error": "e", "_app_version": "1"}),
     ):
         assert request.crash is not None
         assert (request.crash.os, request.crash.browser) == ("Linux", "Chrome")
 
 
-@pytest.mark.parametrize(("value", "fatal"), [(True, False), ("true", False), (False, True), ("false", True), (None, True)])
+@pytest.mark.parametrize(
+    ("value", "fatal"), [(True, False), ("true", False), (False, True), ("false", True), (None, True)]
+)
 def test_missing_nonfatal_means_fatal(value: JsonValue, fatal: bool) -> None:
     assert crash(_nonfatal=value).is_fatal is fatal
 
 
 @pytest.mark.parametrize(
-    ("value", "meant"), [(True, True), ("false", False), (1, True), (0, False), ("maybe", None), (None, None), ({}, None)]
+    ("value", "meant"),
+    [(True, True), ("false", False), (1, True), (0, False), ("maybe", None), (None, None), ({}, None)],
 )
 def test_flags_come_as_booleans_texts_and_numbers(value: JsonValue, meant: bool | None) -> None:
     assert crash(_root=value).is_rooted is meant

@@ -34,7 +34,8 @@ def test_zero_and_false_are_values() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "year"), [(1984, 1984), ("1980", 1980), (NOW.year, NOW.year), (0, None), ("x", None), (3000, None), (True, None)]
+    ("value", "year"),
+    [(1984, 1984), ("1980", 1980), (NOW.year, NOW.year), (0, None), ("x", None), (3000, None), (True, None)],
 )
 def test_birth_year_is_a_year(value: JsonValue, year: int | None) -> None:
     request = sent(user_details={"byear": value, "name": "n"})
@@ -149,7 +150,8 @@ def test_names_lose_dots_and_dollars() -> None:
 def test_custom_limits() -> None:
     limits = Limits(custom_changes=3, custom_items=2, custom_value=4, custom_key=5)
     request = sent(
-        user_details={"custom": {"a": "longer", "b": [1, 2, 3], "too long": {"$push": [1, 2, 3]}, "d": 1}}, limits=limits
+        limits,
+        user_details={"custom": {"a": "longer", "b": [1, 2, 3], "too long": {"$push": [1, 2, 3]}, "d": 1}},
     )
     assert request.details is not None
     assert request.details.custom == (

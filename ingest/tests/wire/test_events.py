@@ -115,7 +115,9 @@ def test_missing_sum_and_duration_are_not_zero() -> None:
     assert (event().sum, event().duration_seconds) == (None, None)
 
 
-@pytest.mark.parametrize(("value", "meant"), [(12.5, 12.5), ("3", 3.0), (0, 0.0), (-1, None), ("x", None), (1e300, None)])
+@pytest.mark.parametrize(
+    ("value", "meant"), [(12.5, 12.5), ("3", 3.0), (0, 0.0), (-1, None), ("x", None), (1e300, None)]
+)
 def test_duration_may_be_fractional(value: JsonValue, meant: float | None) -> None:
     assert event(dur=value).duration_seconds == meant
 
@@ -138,7 +140,7 @@ def test_equal_events_of_one_batch_are_two() -> None:
 
 
 def test_events_over_the_limit_are_dropped() -> None:
-    request = sent(events=[{"key": "a"}, {"key": "b"}, {"key": "c"}], limits=Limits(events=2))
+    request = sent(Limits(events=2), events=[{"key": "a"}, {"key": "b"}, {"key": "c"}])
     assert [e.key for e in request.events] == ["a", "b"]
     assert request.notes == {Note.EVENTS_OVER_LIMIT: 1}
 
@@ -187,7 +189,7 @@ def test_unreadable_segmentation_leaves_the_event(segmentation: JsonValue) -> No
 def test_segmentation_limits() -> None:
     limits = Limits(segmentation_keys=2, segmentation_key=3, segmentation_value=4, segmentation_items=2)
     request = sent(
-        events=[{"key": "k", "segmentation": {"longer": "longer", "b": ["1", "2", "3"], "c": 1, "d": 1}}], limits=limits
+        limits, events=[{"key": "k", "segmentation": {"longer": "longer", "b": ["1", "2", "3"], "c": 1, "d": 1}}]
     )
     assert request.events[0].segmentation == {"lon": "long", "b": ["1", "2"]}
     assert request.notes == {
@@ -326,6 +328,6 @@ def test_a_push_action_needs_a_message() -> None:
 
 
 def test_events_may_be_real_json_in_a_json_body() -> None:
-    assert [e.key for e in sent(events=[{"key": "[CLY]_action", "segmentation": {"type": "click", "x": 1}}]).events] == [
-        "[CLY]_action"
-    ]
+    assert [
+        e.key for e in sent(events=[{"key": "[CLY]_action", "segmentation": {"type": "click", "x": 1}}]).events
+    ] == ["[CLY]_action"]

@@ -1,12 +1,13 @@
 import pytest
 
 from ingest.tests.wire.building import CHROME, sent
-from ingest.wire.limits import Note
+from ingest.wire.limits import DEFAULT_LIMITS, Note
 from ingest.wire.metrics import DeviceFacts
 from ingest.wire.values import JsonValue
 
-IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15 Version/17.2 Mobile/15E148 Safari/604.1"
-IPAD = "Mozilla/5.0 (iPad; CPU OS 17_2 like Mac OS X) AppleWebKit/605.1.15 Version/17.2 Mobile/15E148 Safari/604.1"
+WEBKIT = "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.2 Mobile/15E148 Safari/604.1"
+IPHONE = f"Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) {WEBKIT}"
+IPAD = f"Mozilla/5.0 (iPad; CPU OS 17_2 like Mac OS X) {WEBKIT}"
 
 
 def facts(**metrics: JsonValue) -> DeviceFacts:
@@ -143,29 +144,29 @@ def test_user_agent_fills_what_is_missing_at_begin() -> None:
 
 
 def test_user_agent_says_nothing_on_other_requests() -> None:
-    assert sent(user_agent=CHROME, metrics={"_ua": IPHONE}).facts is None
+    assert sent(DEFAULT_LIMITS, CHROME, metrics={"_ua": IPHONE}).facts is None
 
 
 def test_user_agent_of_metrics_counts_before_the_header() -> None:
-    found = sent(user_agent=CHROME, begin_session="1", metrics={"_ua": IPAD}).facts
+    found = sent(DEFAULT_LIMITS, CHROME, begin_session="1", metrics={"_ua": IPAD}).facts
     assert found is not None
     assert (found.platform, found.device_type) == ("iOS", "tablet")
 
 
 def test_user_agent_of_a_native_sdk_says_nothing() -> None:
     dalvik = "Dalvik/2.1.0 (Linux; U; Android 14; Pixel 8 Build/UQ1A.240105.004)"
-    found = sent(user_agent=dalvik, begin_session="1", metrics={"_os": "Android"}).facts
+    found = sent(DEFAULT_LIMITS, dalvik, begin_session="1", metrics={"_os": "Android"}).facts
     assert found == DeviceFacts(platform="Android", source="Android", source_channel="Direct")
 
 
 def test_a_version_belongs_to_its_own_browser_and_platform() -> None:
-    found = sent(user_agent=IPHONE, begin_session="1", metrics={"_os": "Linux", "_browser": "Chromium"}).facts
+    found = sent(DEFAULT_LIMITS, IPHONE, begin_session="1", metrics={"_os": "Linux", "_browser": "Chromium"}).facts
     assert found is not None
     assert (found.platform_version, found.browser_version) == (None, None)
 
 
 def test_an_unknown_browser_is_a_desktop() -> None:
-    found = sent(user_agent="Mozilla/5.0 (Plan 9)", begin_session="1").facts
+    found = sent(DEFAULT_LIMITS, "Mozilla/5.0 (Plan 9)", begin_session="1").facts
     assert found == DeviceFacts(device_type="desktop")
 
 

@@ -124,7 +124,8 @@ def test_a_picture_may_end_in_a_newline() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"--XX", b"--XX--", b"--XX\r\n\r\n", b"--XX\r\nname=a", b"--XX\r\nContent-Disposition: x\r\n\r\n1\r\n--XX--"]
+    "body",
+    [b"", b"--XX", b"--XX--", b"--XX\r\n\r\n", b"--XX\r\nname=a", b"--XX\r\nContent-Disposition: x\r\n\r\n1\r\n--XX--"],
 )
 def test_broken_multipart_says_nothing(body: bytes) -> None:
     assert values(b"a=1", body, "multipart/form-data; boundary=XX") == {"a": "1"}
@@ -132,7 +133,9 @@ def test_broken_multipart_says_nothing(body: bytes) -> None:
 
 def test_an_upload_of_the_web_sdk_is_decoded_once_more() -> None:
     body, content_type = multipart(
-        ("app_key", "a"), ("device_id", "john%2Btest%40mail.com"), ("user_details", "%7B%22name%22%3A%22J%C4%81nis%22%7D")
+        ("app_key", "a"),
+        ("device_id", "john%2Btest%40mail.com"),
+        ("user_details", "%7B%22name%22%3A%22J%C4%81nis%22%7D"),
     )
     request = parse(raw(b"", body, content_type))
     assert isinstance(request, SdkRequest)
@@ -143,7 +146,9 @@ def test_an_upload_of_the_web_sdk_is_decoded_once_more() -> None:
 
 
 def test_an_upload_that_is_not_encoded_stays_as_it_is() -> None:
-    body, content_type = multipart(("app_key", "a"), ("device_id", "john+test@mail.com&x 100%41"), ("metrics", '{"a":1}'))
+    body, content_type = multipart(
+        ("app_key", "a"), ("device_id", "john+test@mail.com&x 100%41"), ("metrics", '{"a":1}')
+    )
     assert peek(b"", body, content_type).device_id == "john+test@mail.com&x 100%41"
 
 

@@ -10,10 +10,11 @@ from ingest.wire.values import JsonValue
 
 @pytest.mark.parametrize("name", ["begin_session", "end_session", "ignore_cooldown", "no_meta"])
 @pytest.mark.parametrize(
-    ("value", "on"), [("1", True), ("true", True), ("yes", True), ("0", False), ("false", False), ("", False), ("False", False)]
+    ("value", "on"),
+    [("1", True), ("true", True), ("yes", True), ("0", False), ("false", False), ("", False), ("False", False)],
 )
 def test_switches_of_zero_and_false_are_off(name: str, value: str, on: bool) -> None:
-    assert getattr(sent(**{name: value}), name) is on
+    assert getattr(sent(DEFAULT_LIMITS, **{name: value}), name) is on
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,9 @@ def test_session_seconds(value: JsonValue, seconds: int | None, note: Note | Non
     assert request.notes == ({note: 1} if note else {})
 
 
-@pytest.mark.parametrize(("value", "meant"), [("0", 0), ("1", 1), (9, 9), ("", None), ("x", None), ("-1", None), ("1e9", None)])
+@pytest.mark.parametrize(
+    ("value", "meant"), [("0", 0), ("1", 1), (9, 9), ("", None), ("x", None), ("-1", None), ("1e9", None)]
+)
 def test_device_id_type(value: JsonValue, meant: int | None) -> None:
     assert sent(t=value).device_id_type == meant
 
@@ -57,7 +60,12 @@ def test_androids_ip_does_not_count() -> None:
 
 def test_base_parameters() -> None:
     request = sent(
-        old_device_id="o", sdk_name="java-native-android", sdk_version="26.1.2", rr="3", method="ab_opt_out", picturePath="/x"
+        old_device_id="o",
+        sdk_name="java-native-android",
+        sdk_version="26.1.2",
+        rr="3",
+        method="ab_opt_out",
+        picturePath="/x",
     )
     assert (request.app_key, request.device_id, request.old_device_id) == ("a", "d", "o")
     assert (request.sdk_name, request.sdk_version) == ("java-native-android", "26.1.2")
@@ -66,7 +74,14 @@ def test_base_parameters() -> None:
 
 def test_each_parameter_stands_alone() -> None:
     broken = sent(
-        metrics="{", events="[", user_details="}", crash="x", consent="[]", hc="1", session_duration="7", campaign_id="c"
+        metrics="{",
+        events="[",
+        user_details="}",
+        crash="x",
+        consent="[]",
+        hc="1",
+        session_duration="7",
+        campaign_id="c",
     )
     assert broken.session_seconds == 7
     assert broken.campaign is not None
@@ -103,9 +118,10 @@ def test_structured_parameters_may_be_real_json_or_text() -> None:
 
 def test_pictures_come_in_any_field_in_any_place() -> None:
     png = b"\x89PNG\r\n\x1a\nrest"
+    texts = (("app_key", "a"), ("device_id", "d"))
     for field in ("file", "pictureFile", "binaryFile", "user_picture", "user_details[picture]"):
-        for parts in ([(field, png), ("app_key", "a"), ("device_id", "d")], [("app_key", "a"), ("device_id", "d"), (field, png)]):
-            request = parse(raw(b"", *multipart(*parts)))
+        for body, content_type in (multipart((field, png), *texts), multipart(*texts, (field, png))):
+            request = parse(raw(b"", body, content_type))
             assert isinstance(request, SdkRequest)
             assert request.picture is not None
             assert request.picture.content == png

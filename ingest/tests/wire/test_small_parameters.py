@@ -4,7 +4,7 @@ import pytest
 
 from ingest.tests.wire.building import sent
 from ingest.wire.attribution import Campaign
-from ingest.wire.limits import Limits, Note
+from ingest.wire.limits import DEFAULT_LIMITS, Limits, Note
 from ingest.wire.push_token import PushEnvironment, PushProvider, PushToken
 from ingest.wire.values import JsonValue
 
@@ -16,7 +16,7 @@ def test_consent_is_yes_or_no_for_each_feature() -> None:
 
 
 def test_consent_has_a_limit_and_may_be_unreadable() -> None:
-    assert sent(consent={"a": True, "b": True}, limits=Limits(consent_features=1)).consent == {"a": True}
+    assert sent(Limits(consent_features=1), consent={"a": True, "b": True}).consent == {"a": True}
     assert sent(consent="[]").notes == {Note.CONSENT_UNREADABLE: 1}
 
 
@@ -48,7 +48,7 @@ def test_apple_tokens_have_an_environment(mode: JsonValue, environment: PushEnvi
 
 @pytest.mark.parametrize("mode", [{"test_mode": "3"}, {}, {"test_mode": ""}])
 def test_an_apple_token_without_a_valid_mode_is_ignored(mode: dict[str, JsonValue]) -> None:
-    request = sent(token_session="1", ios_token="9f", **mode)
+    request = sent(DEFAULT_LIMITS, token_session="1", ios_token="9f", **mode)
     assert request.token is None
     assert request.notes == {Note.TOKEN_UNUSABLE: 1}
 
