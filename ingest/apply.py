@@ -2,12 +2,13 @@
 
 A batch holds the locks of its shards, so no two workers ever touch one user, and works through a prefix of what waits
 there. Requests that merge users are few: the users they entangle are taken in stages, everybody else in the first.
-A batch that fails is halved until the request that cannot be applied stands alone; it is set aside with its reason.
+A batch that fails is cut shorter until the request that cannot be applied stands alone; that one is set aside with its
+reason.
 """
 
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 BATCH_SIZE = 3000
 DIGESTS_KEPT = timedelta(days=8)
+SHRINKING = 8  # how much shorter the next prefix is after a failure
 MOST_FAILURES = 10  # of single requests in one batch, with no success among them: then the fault is ours, not theirs
 
 NOBODY = UUID(int=0)  # the device of a request that named none
@@ -54,49 +56,52 @@ def apply_waiting(*, shards: Collection[int] = range(keys.SHARDS), limit: int = 
     Holds nothing when it returns. Database faults are raised, and everything of the batch still waits.
     """
     try:
-        return _apply_holding(set(shards), limit)
+        return _apply_batch(set(shards), limit)
     except (OperationalError, InterfaceError):
         raise
     except Exception:
         log.exception("batch_failed")
-        return _apply_halved(set(shards), limit)
+        return _apply_around_poison(set(shards), limit)
 
 
-def _apply_halved(shards: set[int], limit: int) -> int:
-    """Apply a failed batch in ever smaller prefixes; what fails alone is refused."""
-    settled = failed = 0
-    size = max(1, limit // 2)
-    left = limit
-    while left > 0:
+def _apply_around_poison(shards: set[int], limit: int) -> int:
+    """Apply a failed batch in ever smaller prefixes; refuse what fails alone.
+
+    Nothing is refused before something else went well, or few enough were left over: when everything fails, the fault
+    is ours, and everything waits until it is mended.
+    """
+    settled = 0
+    size = limit
+    suspects: dict[int, str] = {}
+    while settled + len(suspects) < limit:
         try:
-            done = _apply_holding(shards, min(size, left))
+            done = _apply_batch(shards, size, passing_over=suspects)
         except (OperationalError, InterfaceError):
             raise
         except Exception as fault:
             if size > 1:
-                size = max(1, size // 8)
+                size = max(1, size // SHRINKING)
                 continue
-            failed += 1
-            if failed > MOST_FAILURES and not settled:
+            for suspect in inbox.claim(shards, 1, passing_over=suspects):
+                log.exception("request_failed_alone", extra={"request_id": suspect.id})
+                suspects[suspect.id] = f"failed_{type(fault).__name__}"
+            if not settled and len(suspects) > MOST_FAILURES:
                 raise SystemicFailureError from fault
-            log.exception("request_refused")
-            done = _refuse_first(shards, type(fault).__name__)
-            settled -= done
-        if done == 0:
-            break
+            continue
         settled += done
-        left -= done
+        if not done:
+            break
         size = min(size * 2, limit)
-    return settled + failed
+    return settled + _refuse(shards, suspects)
 
 
-def _apply_holding(shards: set[int], limit: int) -> int:
+def _apply_batch(shards: set[int], limit: int, *, passing_over: Collection[int] = ()) -> int:
     """Apply one batch; take more locks and start again when it reaches users of other shards."""
     while True:
         try:
             with transaction.atomic():
                 inbox.lock(shards)
-                waiting = inbox.claim(shards, limit)
+                waiting = inbox.claim(shards, limit, passing_over=passing_over)
                 if waiting:
                     _Batch(waiting, shards).apply()
                 return len(waiting)
@@ -105,13 +110,12 @@ def _apply_holding(shards: set[int], limit: int) -> int:
             shards = shards | more.shards
 
 
-def _refuse_first(shards: set[int], reason: str) -> int:
-    """Set the oldest waiting request aside."""
+def _refuse(shards: set[int], reasons: Mapping[int, str]) -> int:
+    """Set requests aside, with their reasons, if they still wait."""
     with transaction.atomic():
         inbox.lock(shards)
-        waiting = inbox.claim(shards, 1)
-        now = datetime.now(tz=UTC)
-        inbox.settle([_refused(request, f"failed_{reason}") for request in waiting], now)
+        waiting = inbox.find(reasons.keys())
+        inbox.settle([_refused(request, reasons[request.id]) for request in waiting], datetime.now(tz=UTC))
         return len(waiting)
 
 

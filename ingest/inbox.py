@@ -72,6 +72,9 @@ class Settlement:
 _APPEND = (
     "INSERT INTO ingest_inboxrequest (shard, app_id, received_at, query, body, content_type, ip, user_agent) VALUES "
 )
+_WAITING_WHERE = (
+    "SELECT id, app_id, received_at, query, body, content_type, ip, user_agent FROM ingest_inboxrequest WHERE "
+)
 _ONE_ROW = "(%s, %s, %s, %s, %s, %s, %s, %s)"
 
 _SETTLED = BulkTable(
@@ -125,28 +128,31 @@ def lock(shards: Collection[int]) -> None:
         )
 
 
-def claim(shards: Collection[int], limit: int) -> list[Waiting]:
+def claim(shards: Collection[int], limit: int, *, passing_over: Collection[int] = ()) -> list[Waiting]:
     """Return the oldest `limit` requests that wait in shards whose locks are held, in id order.
 
     Walks the primary key from its start; settled rows are gone, so what it walks is what waits.
     """
+    return _waiting(
+        "shard = ANY(%s::smallint[]) AND id <> ALL(%s::bigint[]) ORDER BY id LIMIT %s",
+        [array_literal(shards, "smallint"), array_literal(passing_over, "bigint"), limit],
+    )
+
+
+def find(ids: Collection[int]) -> list[Waiting]:
+    """Return those of these requests that still wait."""
+    return _waiting("id = ANY(%s::bigint[])", [array_literal(ids, "bigint")])
+
+
+def _waiting(which: str, parameters: Sequence[Any]) -> list[Waiting]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, app_id, received_at, query, body, content_type, ip, user_agent FROM ingest_inboxrequest"
-            " WHERE shard = ANY(%s::smallint[]) ORDER BY id LIMIT %s",
-            [array_literal(shards, "smallint"), limit],
+            "SELECT id, app_id, received_at, query, body, content_type, ip, user_agent"
+            f" FROM ingest_inboxrequest WHERE {which}",
+            parameters,
         )
         return [
-            Waiting(
-                id_,
-                app_id,
-                received_at,
-                bytes(query),
-                bytes(body),
-                content_type,
-                ip,
-                user_agent,
-            )
+            Waiting(id_, app_id, received_at, bytes(query), bytes(body), content_type, ip, user_agent)
             for id_, app_id, received_at, query, body, content_type, ip, user_agent in cursor.fetchall()
         ]
 

@@ -1,0 +1,254 @@
+"""Whatever the order in which requests arrive, and however batches are cut, the same profile comes of them."""
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from ingest.models import IngestRequest
+from ingest.tests.sending import apply_all, days_of, send, sessions_of, user_of
+from ingest.tests.tables import RECEIPTS, dump
+from profiles.access.models import App
+from profiles.access.services import create_app
+from profiles.activity.models import DailyActivity, Event, Session
+from profiles.users.models import AppUser, UserActivity
+
+pytestmark = pytest.mark.django_db
+
+_one_at_a_time = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+
+Sent = tuple[float, dict[str, Any]]
+
+_signals = st.lists(
+    st.tuples(
+        st.integers(0, 600),
+        st.sampled_from(
+            [
+                {"begin_session": 1},
+                {"session_duration": 60},
+                {"end_session": 1},
+                {"end_session": 1, "session_duration": 5},
+                {"begin_session": 1, "ignore_cooldown": 1},
+                {"events": [{"key": "x"}]},
+            ]
+        ),
+    ),
+    min_size=1,
+    max_size=12,
+    unique_by=lambda sent: sent[0],
+)
+
+
+def _state(app: App) -> dict[str, Any]:
+    row = UserActivity.objects.get(app=app)
+    return {
+        "sessions": sessions_of(app),
+        "days": days_of(app),
+        "hot row": [row.sessions_count, row.total_seconds, row.events_count, row.first_seen_at, row.last_seen_at],
+        "present": [row.session_started_at, row.session_ended_at, row.session_seconds],
+    }
+
+
+def _deliver(requests: list[Sent], batch: int) -> dict[str, Any]:
+    app = create_app(name="Kahve")
+    for number, (at, parameters) in enumerate(requests, 1):
+        send(app, "phone", at, **parameters)
+        if number % batch == 0:
+            apply_all()
+    apply_all()
+    return _state(app)
+
+
+@_one_at_a_time
+@given(signals=_signals, data=st.data(), batch=st.integers(1, 12))
+def test_sessions_do_not_depend_on_the_order_of_arrival(signals: list[Sent], data: st.DataObject, batch: int) -> None:
+    in_order = _deliver(sorted(signals, key=lambda sent: sent[0]), len(signals))
+    assert _deliver(data.draw(st.permutations(signals)), batch) == in_order
+
+
+@_one_at_a_time
+@given(signals=_signals)
+def test_kept_totals_are_those_of_the_rows(signals: list[Sent]) -> None:
+    app = create_app(name="Kahve")
+    for at, parameters in signals:
+        send(app, "phone", at, **parameters)
+        apply_all()
+    row = UserActivity.objects.get(app=app)
+    days = DailyActivity.objects.filter(app=app)
+    assert row.sessions_count == Session.objects.filter(app=app).count() == sum(day.sessions for day in days)
+    assert row.events_count == Event.objects.filter(app=app).count() == sum(day.events for day in days)
+    assert row.total_seconds == sum(day.seconds for day in days)
+    assert row.total_seconds >= sum(session.duration_seconds for session in Session.objects.filter(app=app))
+
+
+class TestSessionRules:
+    """The cases of Countly's protocol, through the door and into the tables."""
+
+    @pytest.mark.parametrize(
+        ("requests", "sessions", "total_seconds"),
+        [
+            pytest.param(
+                [
+                    (0, {"begin_session": 1}),
+                    (60, {"session_duration": 60}),
+                    (120, {"session_duration": 60}),
+                    (150, {"session_duration": 30, "end_session": 1}),
+                ],
+                [(0, 150, True)],
+                150,
+                id="begin, pings, end",
+            ),
+            pytest.param(
+                [(0, {"begin_session": 1}), (60, {"session_duration": 60}), (3600, {"begin_session": 1})],
+                [(0, 60, False), (3600, 0, False)],
+                60,
+                id="no end, another begin",
+            ),
+            pytest.param(
+                [(0, {"begin_session": 1}), (50, {"end_session": 1}), (64, {"begin_session": 1})],
+                [(0, 0, False)],
+                0,
+                id="14 seconds after an end",
+            ),
+            pytest.param(
+                [(0, {"begin_session": 1}), (50, {"end_session": 1}), (65, {"begin_session": 1})],
+                [(0, 0, True), (65, 0, False)],
+                0,
+                id="15 seconds after an end",
+            ),
+            pytest.param(
+                [
+                    (0, {"begin_session": 1}),
+                    (50, {"end_session": 1}),
+                    (55, {"begin_session": 1, "ignore_cooldown": 1}),
+                ],
+                [(0, 0, True), (55, 0, False)],
+                0,
+                id="ignore_cooldown",
+            ),
+            pytest.param([(0, {"session_duration": 60})], [], 60, id="a ping before any begin"),
+            pytest.param(
+                [(0, {"end_session": 1}), (5, {"begin_session": 1})],
+                [(5, 0, False)],
+                0,
+                id="a stray end swallows no begin",
+            ),
+            pytest.param(
+                [(0, {"begin_session": 1, "session_duration": 7})], [(0, 7, False)], 7, id="a begin with seconds"
+            ),
+            pytest.param([(0, {"begin_session": 0})], [], 0, id="begin_session=0"),
+            pytest.param(
+                [(0, {"begin_session": 1}), (9, {"session_duration": -1})], [(0, 30, False)], 30, id="negative seconds"
+            ),
+        ],
+    )
+    def test_it_makes_the_sessions(
+        self, requests: list[Sent], sessions: list[tuple[float, int, bool]], total_seconds: int
+    ) -> None:
+        state = _deliver(requests, len(requests))
+        assert state["sessions"] == sessions
+        assert state["hot row"][:2] == [len(sessions), total_seconds]
+
+    def test_offline_for_an_hour_delivered_at_once(self) -> None:
+        state = _deliver(
+            [
+                (0, {"begin_session": 1}),
+                (60, {"session_duration": 60}),
+                (75, {"session_duration": 15, "end_session": 1}),
+                (3600, {"begin_session": 1}),
+            ],
+            4,
+        )
+        assert state["sessions"] == [(0, 75, True), (3600, 0, False)]
+
+
+_histories = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "b", "c"]),
+        st.one_of(
+            st.fixed_dictionaries({"old_device_id": st.sampled_from(["a", "b", "c"])}),
+            st.sampled_from(
+                [
+                    {"begin_session": 1},
+                    {"session_duration": 10},
+                    {"events": [{"key": "x"}]},
+                    {"user_details": {"name": "Bo"}},
+                    {"user_details": {"custom": {"n": {"$inc": 1}}}},
+                    {"crash": {"_error": "Error: x\n at y (z.js:1:1)", "_os": "web", "_app_version": "1"}},
+                ]
+            ),
+        ),
+    ),
+    min_size=1,
+    max_size=10,
+)
+
+
+@_one_at_a_time
+@given(history=_histories, batch=st.integers(1, 10))
+def test_merges_lose_nothing_however_batches_are_cut(history: list[tuple[str, dict[str, Any]]], batch: int) -> None:
+    one_by_one, cut = create_app(name="Kahve"), create_app(name="Kahve")
+    for app, size in ((one_by_one, 1), (cut, batch)):
+        for at, (device_id, parameters) in enumerate(history):
+            send(app, device_id, at, **parameters)
+            if (at + 1) % size == 0:
+                apply_all()
+        apply_all()
+        assert Event.objects.filter(app=app).count() == sum("events" in parameters for _, parameters in history)
+        assert sum(row.crashes_count for row in UserActivity.objects.filter(app=app)) == sum(
+            "crash" in parameters for _, parameters in history
+        )
+    assert _people(cut) == _people(one_by_one)
+
+
+@_one_at_a_time
+@given(history=_histories, data=st.data())
+def test_retries_in_any_order_change_nothing(history: list[tuple[str, dict[str, Any]]], data: st.DataObject) -> None:
+    app = create_app(name="Kahve")
+    for at, (device_id, parameters) in enumerate(history):
+        send(app, device_id, at, **parameters)
+    apply_all()
+    before = dump()
+    for at in data.draw(st.permutations(range(len(history)))):
+        device_id, parameters = history[at]
+        send(app, device_id, at, **parameters)
+    apply_all()
+    after = dump()
+    assert {t: rows for t, rows in after.items() if t not in RECEIPTS} == before
+    assert IngestRequest.objects.filter(app=app, verdict=IngestRequest.Verdict.DUPLICATE).count() == len(history)
+
+
+def _people(app: App) -> list[tuple[Any, ...]]:
+    return sorted(
+        (
+            user.device_id,
+            user.is_identified,
+            user.name or "",
+            str(user.custom),
+            user.activity.sessions_count,
+            user.activity.total_seconds,
+            user.activity.events_count,
+            user.activity.crashes_count,
+            Event.objects.filter(user_id=user.id).count(),
+            sum(day.events for day in DailyActivity.objects.filter(user_id=user.id)),
+        )
+        for user in AppUser.objects.filter(app=app).select_related("activity")
+    )
+
+
+def test_data_stamped_before_a_merge_belongs_to_the_survivor_in_either_order() -> None:
+    for orders in ([0, 1, 2], [1, 0, 2], [1, 2, 0]):
+        app = create_app(name="Kahve")
+        requests: list[tuple[str, float, dict[str, Any]]] = [
+            ("phone", 0, {"events": [{"key": "x"}]}),
+            ("elif", 10, {"old_device_id": "phone"}),
+            ("phone", 20, {"events": [{"key": "somebody else"}]}),
+        ]
+        for number in orders:
+            device_id, at, parameters = requests[number]
+            send(app, device_id, at, **parameters)
+            apply_all()
+        assert user_of(app, "elif").activity.events_count == 1
+        assert user_of(app, "phone").activity.events_count == 1
