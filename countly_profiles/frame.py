@@ -95,14 +95,12 @@ def freshness(request: HttpRequest, app: App) -> HttpResponse:
 
 def _navigation(app: App, namespace: str) -> tuple[NavigationItem, ...]:
     """List the subjects that have pages: one whose address is not placed is not shown."""
-    crashes = CrashGroup.objects.filter(
-        app=app, state__in=[CrashGroup.State.OPEN, CrashGroup.State.REOCCURRED]
-    ).count()
+    crashes = CrashGroup.objects.filter(app=app, state__in=[CrashGroup.State.OPEN, CrashGroup.State.REOCCURRED]).count()
     users = user_totals(app).everybody
     items: list[NavigationItem] = []
     for label, icon, address, namespaces, count in (
         ("Users", "users", "directory:users", {"directory", "profile"}, users),
-        ("Crashes", "bug", "crashes:groups", {"crashes"}, crashes),
+        ("Crashes", "bug", "crashes:list", {"crashes"}, crashes),
         ("Funnels", "funnel", "funnels:funnels", {"funnels"}, None),
     ):
         try:

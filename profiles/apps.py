@@ -1,6 +1,11 @@
 """The domain as one Django app."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
+
+# Subjects that bring columns of their own to the user list.
+COLUMNS = ["profiles.engagement.columns"]
 
 
 class ProfilesConfig(AppConfig):
@@ -8,3 +13,8 @@ class ProfilesConfig(AppConfig):
 
     name = "profiles"
     verbose_name = "User Profiles"
+
+    def ready(self) -> None:
+        """Let every subject register what it brings to pages of another."""
+        for module in COLUMNS:
+            import_module(module)

@@ -98,12 +98,14 @@ def compact(number: int | None) -> str:
 
 
 def percent(fraction: float | None) -> str:
-    """Say a share; what is above nothing and below one per cent reads as that, not as nothing."""
+    """Say a share, below ten per cent to one place: scores are small. What is above nothing never reads as nothing."""
     if fraction is None:
         return UNKNOWN
     hundredths = fraction * 100
-    if 0 < hundredths < 1:
-        return "<1%"
+    if 0 < hundredths < 0.05:
+        return "<0.1%"
+    if hundredths < 9.95:
+        return f"{hundredths:.1f}".removesuffix(".0") + "%"
     return f"{int(hundredths + 0.5)}%"
 
 

@@ -11,9 +11,7 @@ urlpatterns = [
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
     path(
         "password/",
-        auth_views.PasswordChangeView.as_view(
-            template_name="registration/change_password.html", success_url="/"
-        ),
+        auth_views.PasswordChangeView.as_view(template_name="registration/change_password.html", success_url="/"),
         name="password_change",
     ),
     path("theme/", views.theme, name="theme"),

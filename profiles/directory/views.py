@@ -1,0 +1,198 @@
+"""The user list: as a page, as the fragment that htmx asks for, and as the way from user to user."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+
+from profiles.access.models import App
+from profiles.access.querysets import UserTotals, user_totals
+from profiles.directory.columns import all_columns, find_sort
+from profiles.directory.querysets import (
+    Matches,
+    Page,
+    count_matches,
+    read_neighbours,
+    read_page,
+    read_rows,
+)
+from profiles.directory.sorts import LAST_SEEN, Sort
+from profiles.directory.state import DEFAULT_SORT, ListState, Tab
+from profiles.directory.tables import UserTable
+from profiles.users.boxes import is_online
+from profiles.users.querysets import find_user
+from profiles.wording import Clock, grouped
+
+WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class TabLink:
+    """A tab with its exact total."""
+
+    label: str
+    count: int
+    url: str
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pager:
+    """Which rows are shown, of how many, and the addresses of the pages beside."""
+
+    range: str
+    total: str
+    first: str | None
+    previous: str | None
+    next: str | None
+    last: str | None
+
+
+def users(request: HttpRequest, app: App) -> HttpResponse:
+    """List the app's users. Answers htmx with the results alone, and names the address that shows the same."""
+    state, sort = _read_state(request)
+    clock = Clock(datetime.now(tz=UTC), ZoneInfo(app.timezone))
+    totals = user_totals(app)
+    if WAITING in request.GET:
+        return _answer_waiting(totals)
+    columns = all_columns()
+    matches = (
+        count_matches(app, state.tab, state.search)
+        if state.search
+        else Matches(_total(totals, state.tab), is_exact=True)
+    )
+    page = read_page(app, state, sort, matches)
+    rows = read_rows(page, clock, [column.relation for column in columns if column.relation])
+    table = UserTable(rows, columns, state)
+    list_url = reverse("directory:users", args=[app.public_id])
+    context: dict[str, Any] = {
+        "app": app,
+        "state": state,
+        "clock": clock,
+        "tabs": _tabs(state, totals),
+        "tab_label": state.tab.label,
+        "table": table,
+        "rows": rows,
+        "online": {row.user.id for row in rows if is_online(row.user, clock.now)},
+        "list_url": list_url,
+        "origin_query": urlencode({"from": state.first_page().query_string()}),
+        "pager": _pager(state, page, matches),
+        "matches": matches,
+        "totals": totals,
+        "server_url": request.build_absolute_uri("/").rstrip("/"),
+        "announcement": _announcement(state, table, matches),
+    }
+    is_fragment = bool(request.htmx) and not request.htmx.history_restore_request
+    response = render(request, "directory/_fragment.html" if is_fragment else "directory/users.html", context)
+    patch_vary_headers(response, ["HX-Request"])
+    if is_fragment:
+        query = state.query_string()
+        response["HX-Push-Url"] = f"{list_url}?{query}" if query else list_url
+    return response
+
+
+def neighbours(request: HttpRequest, app: App, uid: str) -> HttpResponse:
+    """Answer with the links to the users before and after this one in the list that `from` describes."""
+    user = find_user(app, uid)
+    if user is None:
+        raise Http404
+    state, sort, position = _read_origin(request)
+    before, after = read_neighbours(app, user, state, sort)
+    total = None if state.search else _total(user_totals(app), state.tab)
+    context = {
+        "position": position,
+        "total": total if position else None,
+        "previous": _profile_url(app, before, state, position - 1 if position else None),
+        "next": _profile_url(app, after, state, position + 1 if position else None),
+    }
+    return render(request, "directory/_neighbours.html", context)
+
+
+def step(request: HttpRequest, app: App, uid: str, direction: str) -> HttpResponse:
+    """Go to the user before or after this one in the list that `from` describes; past its ends, to the list."""
+    user = find_user(app, uid)
+    if user is None:
+        raise Http404
+    state, sort, position = _read_origin(request)
+    before, after = read_neighbours(app, user, state, sort)
+    by = -1 if direction == "previous" else 1
+    there = _profile_url(app, before if by < 0 else after, state, position + by if position else None)
+    return redirect(there or f"{reverse('directory:users', args=[app.public_id])}?{state.query_string()}")
+
+
+def _answer_waiting(totals: UserTotals) -> HttpResponse:
+    """Tell the page that waits for an app's first user to load itself again, once there is one."""
+    return HttpResponse(headers={"HX-Refresh": "true"}) if totals.everybody else HttpResponse(status=204)
+
+
+def _read_state(request: HttpRequest) -> tuple[ListState, Sort]:
+    return _known_sort(ListState.read(request.GET))
+
+
+def _known_sort(state: ListState) -> tuple[ListState, Sort]:
+    sort = find_sort(state.sort_name)
+    if sort is None:
+        state, sort = state.first_page(sort=DEFAULT_SORT), LAST_SEEN
+    cursor = state.after or state.before
+    try:
+        if cursor and cursor.value is not None:
+            sort.read(cursor.value)
+    except (ValueError, TypeError, OverflowError):
+        state = state.first_page()
+    return state, sort
+
+
+def _read_origin(request: HttpRequest) -> tuple[ListState, Sort, int | None]:
+    """Read the list that a profile was opened from: its query string, and the user's number in it (`at`)."""
+    origin = request.GET.get("from", "")
+    state, sort = _known_sort(ListState.read_query_string(origin).first_page())
+    at = request.GET.get("at", "")
+    return state, sort, int(at) if at.isascii() and at.isdigit() and len(at) < 12 and int(at) > 0 else None
+
+
+def _profile_url(app: App, uid: str | None, state: ListState, position: int | None) -> str | None:
+    if uid is None:
+        return None
+    query: dict[str, str | int] = {"from": state.query_string()}
+    if position:
+        query["at"] = position
+    return f"{reverse('directory:users', args=[app.public_id])}{uid}/?{urlencode(query)}"
+
+
+def _total(totals: UserTotals, tab: Tab) -> int:
+    return {Tab.ALL: totals.everybody, Tab.IDENTIFIED: totals.identified, Tab.ANONYMOUS: totals.anonymous}[tab]
+
+
+def _tabs(state: ListState, totals: UserTotals) -> list[TabLink]:
+    return [
+        TabLink(tab.label, _total(totals, tab), "?" + state.first_page(tab=tab).query_string(), tab is state.tab)
+        for tab in Tab
+    ]
+
+
+def _pager(state: ListState, page: Page, matches: Matches) -> Pager:
+    start = state.first_page()
+    last = page.first_position + len(page.places) - 1
+    total = grouped(max(matches.count, last)) if matches.is_exact else f"{matches.count:,}+"
+    return Pager(
+        range=f"{grouped(page.first_position)}–{grouped(last)}" if page.places else "0",
+        total=total,
+        first="?" + start.query_string() if page.previous else None,
+        previous="?" + replace(start, before=page.previous).query_string() if page.previous else None,
+        next="?" + replace(start, after=page.next).query_string() if page.next else None,
+        last="?" + replace(start, is_last_page=True).query_string() if page.next and matches.is_exact else None,
+    )
+
+
+def _announcement(state: ListState, table: UserTable, matches: Matches) -> str:
+    """Say what a screen reader should hear when the results changed."""
+    label = next((head.label for head in table.heads if head.name == state.sort_name), "")
+    number = grouped(matches.count) + ("" if matches.is_exact else " or more")
+    order = "descending" if state.is_descending else "ascending"
+    return f"{number} users, sorted by {label.lower()}, {order}"

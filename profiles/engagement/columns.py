@@ -1,0 +1,30 @@
+"""The column that engagement brings to the user list."""
+
+from django.db.models import F, FloatField
+
+from profiles.directory.columns import Column, register
+from profiles.directory.sorts import Sort
+from profiles.engagement.models import Engagement
+from profiles.engagement.score import MAX_SCORE
+from profiles.users.models import AppUser
+
+SCORE = Sort(Engagement, F("score"), FloatField(), float, lambda value: float(value or 0))
+
+
+def share(user: AppUser) -> float | None:
+    """Return the user's stored score as a share of the highest, 0 to 1; None while it was never computed."""
+    stored: Engagement | None = getattr(user, "engagement", None)
+    return None if stored is None else stored.score / MAX_SCORE
+
+
+register(
+    Column(
+        "engagement",
+        "Engagement",
+        "directory/cells/engagement.html",
+        SCORE,
+        relation="engagement",
+        hint="Score of the last 7 days: average minutes × sessions × days",
+        value=share,
+    )
+)
