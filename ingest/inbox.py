@@ -146,11 +146,7 @@ def find(ids: Collection[int]) -> list[Waiting]:
 
 def _waiting(which: str, parameters: Sequence[Any]) -> list[Waiting]:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id, app_id, received_at, query, body, content_type, ip, user_agent"
-            f" FROM ingest_inboxrequest WHERE {which}",
-            parameters,
-        )
+        cursor.execute(_WAITING_WHERE + which, parameters)
         return [
             Waiting(id_, app_id, received_at, bytes(query), bytes(body), content_type, ip, user_agent)
             for id_, app_id, received_at, query, body, content_type, ip, user_agent in cursor.fetchall()
