@@ -5,12 +5,12 @@ It knows all subjects and the inbox, which no subject does; so it lives here, an
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import cast
 
 from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
+from django_htmx.middleware import HtmxDetails
 
 from ingest import inbox
 from profiles import wording
@@ -113,7 +113,7 @@ def _navigation(app: App, namespace: str) -> tuple[NavigationItem, ...]:
 
 def frame(request: HttpRequest) -> dict[str, Frame]:
     """Context processor: give whole pages their frame, and fragments nothing. Seven queries on a page of an app."""
-    htmx = getattr(request, "htmx", None)
+    htmx = HtmxDetails(request)
     if htmx and not htmx.boosted and not htmx.history_restore_request:
         return {}
     theme = request.COOKIES.get(THEME_COOKIE, "")
@@ -125,7 +125,7 @@ def frame(request: HttpRequest) -> dict[str, Frame]:
     apps = tuple(visible_apps(user)[:SWITCHER_APPS])
     app = next((app for app in apps if app.public_id == match.kwargs["public_id"]), None)
     if app is None:
-        app = visible_apps(user).filter(public_id=cast(str, match.kwargs["public_id"])).first()
+        app = visible_apps(user).filter(public_id=match.kwargs["public_id"]).first()
     if app is None:
         return {"frame": Frame(theme)}
     return {
