@@ -24,6 +24,8 @@ _TARGET_STARTS: Final = (b"/", b"http://", b"https://")
 _BOUNDARY: Final = re.compile(r'boundary\s*=\s*(?:"([^"]{1,256})"|([^\s;,]{1,256}))', re.IGNORECASE)
 _PART_NAME: Final = re.compile(rb'[;\s]name\s*=\s*(?:"([^"]*)"|([^\s;]+))', re.IGNORECASE)
 _PART_FILE: Final = re.compile(rb"[;\s]filename\*?\s*=", re.IGNORECASE)
+# As many as Node, and so Countly, reads. An SDK sends some thirty; ten megabytes of nothing but & must cost nothing.
+_MOST_PARAMETERS: Final = 1000
 _LONGEST_PART_HEAD: Final = 4096
 _ENCODED_JSON: Final = ("%7b", "%7B", "%5b", "%5B")
 _PICTURE_STARTS: Final = (
@@ -110,7 +112,7 @@ def read_parts(body: bytes, content_type: str) -> Iterator[Part]:
     if boundary is None:
         return
     delimiter = b"--" + (boundary[1] or boundary[2]).encode("utf-8", "replace")
-    for piece in body.split(delimiter)[1:]:
+    for piece in body.split(delimiter, _MOST_PARAMETERS + 1)[1 : _MOST_PARAMETERS + 1]:
         if piece.startswith(b"--"):
             return
         head, separator, content = piece.partition(b"\r\n\r\n")
@@ -180,7 +182,7 @@ def _read_form(form: bytes, wanted: frozenset[str] | None) -> tuple[dict[str, st
         return values, repeated
     text = form.decode("latin-1")
     plain = text.isascii()
-    for pair in text.split("&"):
+    for pair in text.split("&", _MOST_PARAMETERS)[:_MOST_PARAMETERS]:
         name, _, value = pair.partition("=")
         if "%" in name or "+" in name or not plain:
             name = _unquote(name)

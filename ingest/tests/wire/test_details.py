@@ -63,6 +63,13 @@ def test_unreadable_details_lose_nothing_else(broken: str) -> None:
     assert request.notes == {Note.DETAILS_UNREADABLE: 1}
 
 
+@pytest.mark.parametrize("broken", ["{", [], 1])
+def test_unreadable_custom_properties_lose_no_details(broken: JsonValue) -> None:
+    request = sent(user_details={"name": "n", "custom": broken})
+    assert request.details == UserDetails({"name": "n"}, ())
+    assert request.notes == {Note.CUSTOM_UNREADABLE: 1}
+
+
 def test_texts_are_cut_and_nested_ones_ignored() -> None:
     request = sent(user_details={"name": "x" * 300, "email": {"a": 1}, "phone": 37112345678})
     assert request.details is not None

@@ -118,6 +118,13 @@ def test_multipart_with_bare_newlines_and_a_quoted_boundary() -> None:
     assert values(b"", body, 'multipart/form-data; boundary="x y"') == {"a": "1"}
 
 
+def test_only_the_first_thousand_parameters_are_read() -> None:
+    form = b"&".join(b"%d=x" % number for number in range(1002))
+    body, content_type = multipart(*[(str(number), "x") for number in range(1002)])
+    assert set(values(form)) == set(values(b"", form)) == {str(number) for number in range(1000)}
+    assert set(values(b"", body, content_type)) == {str(number) for number in range(1000)}
+
+
 def test_a_picture_may_end_in_a_newline() -> None:
     body, content_type = multipart(("file", PNG + b"\r\n"))
     assert read_parameters(b"", body, content_type).files == (PNG + b"\r\n",)
