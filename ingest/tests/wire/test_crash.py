@@ -2,7 +2,7 @@ import pytest
 
 from ingest.tests.wire.building import CHROME, sent
 from ingest.wire.crash import CrashReport
-from ingest.wire.limits import DEFAULT_LIMITS, Note
+from ingest.wire.limits import DEFAULT_LIMITS, Limits, Note
 from ingest.wire.values import JsonValue
 
 LEAST: dict[str, JsonValue] = {"_error": "Error: x\n  at y", "_app_version": "2.0", "_os": "Linux"}
@@ -113,4 +113,19 @@ def test_long_texts_are_cut() -> None:
     request = sent(crash={**LEAST, "_view": "x" * 1000})
     assert request.crash is not None
     assert request.crash.view == "x" * 256
+    assert request.notes == {Note.CRASH_TEXT_CUT: 1}
+
+
+def test_custom_values_have_a_limit_and_may_be_unreadable() -> None:
+    request = sent(Limits(crash_custom_keys=1), crash={**LEAST, "_custom": {"a": 1, "b": 2}})
+    assert request.crash is not None
+    assert request.crash.custom == {"a": 1}
+    assert request.notes == {Note.CRASH_CUSTOM_OVER_LIMIT: 1}
+    assert crash(_custom="{").custom == {}
+
+
+def test_a_list_of_images_is_whole_or_missing() -> None:
+    request = sent(Limits(crash_dump=10), crash={**LEAST, "_binary_images": {"Shop": {"la": "0x1"}}})
+    assert request.crash is not None
+    assert request.crash.binary_images == ""
     assert request.notes == {Note.CRASH_TEXT_CUT: 1}
