@@ -58,8 +58,7 @@ def _android(
 
 def _ios(weight: int, model: str, resolution: str, density: str, versions: tuple[str, ...], ram: int) -> Device:
     kind = "tablet" if model.startswith("iPad") else "mobile"
-    os = "iPadOS" if model.startswith("iPad") else "iOS"
-    return Device(weight, Platform.IOS, model, "Apple", resolution, density, versions, ram, device_type=kind, os=os)
+    return Device(weight, Platform.IOS, model, "Apple", resolution, density, versions, ram, device_type=kind, os="iOS")
 
 
 def _browser(

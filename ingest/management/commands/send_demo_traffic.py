@@ -38,7 +38,7 @@ class Command(BaseCommand):
         parser.add_argument("--seed", default="", help="the same seed makes the same people (default: new ones)")
         parser.add_argument("--salt", default="", help="the app's salt, if it has one")
         parser.add_argument(
-            "--parallel", type=partial(_number, most=64), default=6, metavar="C", help="connections (6)"
+            "--parallel", type=partial(_number, most=64), default=8, metavar="C", help="connections (8)"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
