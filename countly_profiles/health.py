@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import subprocess
+from collections.abc import Iterable
 
 import redis
 import structlog
@@ -13,7 +14,9 @@ from django.db import Error as DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest, multiprocess
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from ingest import inbox
 
@@ -118,7 +121,16 @@ def metrics(_request: HttpRequest) -> HttpResponse:
         counters = CollectorRegistry()
         multiprocess.MultiProcessCollector(counters)  # type: ignore[no-untyped-call]
     now = CollectorRegistry()
-    requests, age_seconds = inbox.backlog()
-    Gauge("ingest_backlog_requests", "Requests that wait in the inbox.", registry=now).set(requests)
-    Gauge("ingest_backlog_age_seconds", "Age of the oldest request that waits.", registry=now).set(age_seconds)
+    now.register(_Backlog())
     return HttpResponse(generate_latest(counters) + generate_latest(now), content_type=CONTENT_TYPE_LATEST)
+
+
+class _Backlog(Collector):
+    """Read when asked, not kept: a gauge would be one value per process."""
+
+    def collect(self) -> Iterable[Metric]:
+        requests, age_seconds = inbox.backlog()
+        yield GaugeMetricFamily("ingest_backlog_requests", "Requests that wait in the inbox.", value=requests)
+        yield GaugeMetricFamily(
+            "ingest_backlog_age_seconds", "Age of the oldest request that waits.", value=age_seconds
+        )

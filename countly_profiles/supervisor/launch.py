@@ -29,7 +29,7 @@ from countly_profiles.supervisor.supervisor import StartError, Supervisor, tell
 
 _BASE_DIR = Path(__file__).resolve().parent.parent.parent
 _SERVICE_SECONDS = 120.0  # a PostgreSQL that replays its log after a crash
-_PYTHON_SECONDS = 60.0
+_PYTHON_SECONDS = 120.0
 # The demo is there to be looked at; a slow machine shows it growing rather than a blank terminal.
 _DEMO_SECONDS = 20.0
 _DEMO_COMMAND = "send_demo_traffic"
@@ -56,6 +56,7 @@ class Launch:
         self._sockets: Path | None = None
         self._lock = -1
         self._environ: dict[str, str] = {}
+        self._sender: subprocess.Popen[bytes] | None = None
 
     # --- The whole -----------------------------------------------------------------------------
 
@@ -75,6 +76,7 @@ class Launch:
             self._say_ready(prepared)
             self._supervisor.watch()
         finally:
+            self._stop_demo_traffic()
             self._supervisor.stop()
             services.forget(self._options.data_dir)
             if self._sockets:
@@ -348,7 +350,7 @@ class Launch:
         tell("Sending demo traffic ...")
         users, days = str(self._options.demo_users), str(self._options.demo_days)
         with self._log("demo").open("ab") as output:
-            sender = spawn(
+            sender = self._sender = spawn(
                 self._manage(
                     _DEMO_COMMAND, key, "--users", users, "--days", days, "--url", self._options.address.rstrip("/")
                 ),
@@ -365,6 +367,11 @@ class Launch:
             time.sleep(0.2)
         if sender.poll():
             tell(f"The demo traffic could not be sent; see {self._log('demo')}.")
+
+    def _stop_demo_traffic(self) -> None:
+        if self._sender is not None:
+            self._sender.kill()
+            self._sender.wait()
 
     def _is_backlog_empty(self) -> bool:
         answer = self._get("/__heartbeat__")
