@@ -359,7 +359,7 @@ def _outside(user: AppUser, incidents: Incidents, cursor: Cursor | None) -> Even
 
 def _newest_first(chosen: str, shown: list[Happening], next_cursor: str, cursor: Cursor | None) -> EventTimelineBox:
     # Gaps read against time: each row says how long after the row below it happened.
-    below = [*(one.at for one in shown[1:]), None]
+    below = [*(one.at for one in shown[1:]), None][: len(shown)]
     rows = [
         Row(one, "" if earlier is None else with_gaps([one], since=earlier)[0].gap)
         for one, earlier in zip(shown, below, strict=True)

@@ -14,6 +14,7 @@ TOP: Final = 10.0
 BOTTOM: Final = 24.0
 TICKS: Final = 7
 LINES: Final = 2  # above the ground line
+SESSIONS_ROOM: Final = 1.7  # of their own height, so that the strong bars stay inside of the pale ones
 
 _EVENTS_SHARE = 0.7  # of the room that a bucket has
 _SESSIONS_SHARE = 0.32
@@ -73,7 +74,7 @@ def draw(buckets: Sequence[Bucket]) -> Chart:
     """Lay the buckets out: wide pale bars of events, narrow strong ones of sessions, each with its own scale."""
     room = (WIDTH - LEFT - RIGHT) / max(1, len(buckets))
     events_top = scale_top(max((bucket.events for bucket in buckets), default=0))
-    sessions_top = scale_top(max((bucket.sessions for bucket in buckets), default=0))
+    sessions_top = scale_top(SESSIONS_ROOM * max((bucket.sessions for bucket in buckets), default=0))
     columns = [
         Column(
             bucket.label,
@@ -92,7 +93,7 @@ def draw(buckets: Sequence[Bucket]) -> Chart:
     return Chart(columns, _ticks(buckets, room), lines)
 
 
-def scale_top(largest: int) -> int:
+def scale_top(largest: float) -> int:
     """Return an even, round number at or above the largest value: 2, 4, 10, 20, 40, 100 …"""
     size = 1
     while True:

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 
 from profiles.access.models import App
 from profiles.activity import boxes as activity
+from profiles.crashes import boxes as crashes
 from profiles.profile.choices import Choices
 from profiles.profile.incidents import CrashIncidents
 from profiles.users import boxes as users
@@ -74,6 +75,10 @@ def _properties(asked: Asked) -> object:
     )
 
 
+def _affected_crashes(asked: Asked) -> object:
+    return crashes.affected_crashes_box(asked.app, asked.user, asked.now)
+
+
 def _devices(asked: Asked) -> object:
     return users.devices_box(asked.app, asked.user, asked.now)
 
@@ -110,6 +115,7 @@ def _event_timeline(asked: Asked) -> object:
 BOXES: Final[tuple[Box, ...]] = (
     Box("user-details", "User details", "left", _details, "users/_details.html"),
     Box("custom-properties", "Custom properties", "left", _properties, "users/_properties.html"),
+    Box("affected-crashes", "Affected crashes", "left", _affected_crashes, "crashes/_affected_crashes.html"),
     Box("devices", "Devices and tokens", "left", _devices, "users/_devices.html"),
     Box("consents", "Consents", "left", _consents, "users/_consents.html"),
     Box("timeline", "Timeline", "right", _timeline, "activity/_timeline.html"),

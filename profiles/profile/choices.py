@@ -1,8 +1,7 @@
 """What an address of the profile page asks for, read once and forgivingly: a broken part is as good as none."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta, timezone, tzinfo
+from datetime import datetime, timedelta, timezone, tzinfo
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -99,6 +98,7 @@ class ClockChoice:
 
     value: str
     label: str
+    zone: str
     is_chosen: bool
     query: str
 
@@ -111,13 +111,15 @@ def zone_of(choices: Choices, app: App, user: AppUser) -> tzinfo:
     return ZoneInfo(app.timezone)
 
 
-def clock_choices(choices: Choices, app: App, user: AppUser) -> list[ClockChoice]:
+def clock_choices(choices: Choices, app: App, user: AppUser, now: datetime) -> list[ClockChoice]:
     """Return the clocks there are: the user's only where a device told its offset."""
-    labels: Mapping[str, str] = {APP_CLOCK: f"App ({app.timezone})"}
+    offset = now.astimezone(ZoneInfo(app.timezone)).utcoffset() or timedelta()
+    clocks = [(APP_CLOCK, f"App {zone_text(round(offset.total_seconds() / 60))}", app.timezone)]
     if user.timezone_offset_minutes is not None:
-        labels = {**labels, USER_CLOCK: f"User ({zone_text(user.timezone_offset_minutes)})"}
-    chosen = choices.clock if choices.clock in labels else APP_CLOCK
+        told = zone_text(user.timezone_offset_minutes)
+        clocks.append((USER_CLOCK, f"User {told}", f"{told}, as the user's device told last"))
+    chosen = choices.clock if len(clocks) > 1 else APP_CLOCK
     return [
-        ClockChoice(value, label, value == chosen, choices.query(clock="" if value == APP_CLOCK else value))
-        for value, label in labels.items()
+        ClockChoice(value, label, zone, value == chosen, choices.query(clock="" if value == APP_CLOCK else value))
+        for value, label, zone in clocks
     ]

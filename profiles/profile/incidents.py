@@ -34,7 +34,7 @@ CROSS JOIN LATERAL (
         SELECT FROM profiles_crash
         WHERE user_id = %(user_id)s AND occurred_at >= span.start AND occurred_at < span.stop
         LIMIT %(limit)s
-    ) AS some
+    ) AS rows_up_to_limit
 ) AS counted
 ORDER BY span.position
 """

@@ -37,7 +37,7 @@ def page(request: HttpRequest, app: App, uid: str) -> HttpResponse:
                 "head": _head(asked),
                 "clock": asked.clock,
                 "choices": asked.choices,
-                "clocks": clock_choices(asked.choices, app, user),
+                "clocks": clock_choices(asked.choices, app, user, asked.now),
                 "left": columns["left"],
                 "right": columns["right"],
             },

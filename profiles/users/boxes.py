@@ -18,6 +18,7 @@ from profiles.users.values import Shown, plain_text, show
 from profiles.wording import duration, grouped
 
 PROPERTIES_AT_ONCE: Final = 100
+PROPERTY_TEXT: Final = 90
 EARLIER_AT_ONCE: Final = 10
 ONLINE_WITHIN: Final = timedelta(minutes=5)
 
@@ -284,7 +285,7 @@ def _property(
     newest = by_name.get(CUSTOM_PREFIX + name)
     return Property(
         name,
-        show(value),
+        show(value, PROPERTY_TEXT),
         f"{name} {_haystack(value)}".casefold()[:400],
         _moment(first),
         _moment(last) or (newest[0].changed_at if newest else None),

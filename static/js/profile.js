@@ -27,7 +27,7 @@
     const sessions = colour(document.querySelector(".legend-sessions"), "backgroundColor", "::before");
     const font = `11px ${getComputedStyle(document.body).fontFamily}`;
     const whole = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6, 1e7];
-    const upTo = (self, low, high) => [0, Math.max(2, Math.ceil(high * 1.04))];
+    const upTo = (room) => (self, low, high) => [0, Math.max(2, Math.ceil(high * room))];
     const bars = (share) => uPlot.paths.bars({ size: [share, 40], radius: [0.12, 0] });
     const axis = (scale, side, grid) => ({
       scale, side, size: side === 1 ? 30 : 38, stroke: text, font, gap: 4, incrs: whole, space: 44,
@@ -43,8 +43,8 @@
       select: { show: true },
       scales: {
         x: { time: false, range: (self, low, high) => [Math.max(-0.5, low - 0.5), Math.min(count - 0.5, high + 0.5)] },
-        events: { range: upTo },
-        sessions: { range: upTo },
+        events: { range: upTo(1.04) },
+        sessions: { range: upTo(1.7) },
       },
       axes: [
         {
