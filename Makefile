@@ -49,7 +49,7 @@ DEPLOYED = env SECRET_KEY=$$(od -An -N40 -tx1 /dev/urandom | tr -d ' \n') HTTPS=
 	ALLOWED_HOSTS=profiles.example.com DATA_DIR=$(VENV)
 
 lint: venv
-	@$(BIN)/ruff format --check --quiet . || { echo "Not in format; run: make format"; exit 1; }
+	@$(BIN)/ruff format --check . || { echo "Not in format; run: make format"; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@git ls-files -z '*.py' | xargs -0 $(BIN)/django-upgrade --target-version 5.2
 	@if [ -n "$$(git ls-files 'templates/*.html')" ]; then \
