@@ -135,6 +135,7 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 
+MEDIA_ROOT = env.directory("MEDIA_ROOT", DATA_DIR / "media")  # pictures; served by a view that asks who looks
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = env.directory("STATIC_ROOT", DATA_DIR / "static")

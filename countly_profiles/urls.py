@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("", include("profiles.access.urls")),
     path("apps/<public_id>/freshness/", app_view(frame.freshness), name="freshness"),
+    path("apps/<public_id>/", include("profiles.users.urls")),
     path("apps/<public_id>/", include("profiles.directory.urls")),
     path("apps/<public_id>/", include("profiles.crashes.urls")),
     path("apps/<public_id>/", include("profiles.profile.urls")),

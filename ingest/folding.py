@@ -16,6 +16,7 @@ from ingest.app_keys import KnownApp
 from ingest.geography import country_of
 from ingest.inbox import Waiting
 from ingest.wire.crash import CrashReport
+from ingest.wire.details import UserDetails
 from ingest.wire.events import Event
 from ingest.wire.request import SdkRequest
 from profiles.activity.recording import ViewEnd
@@ -23,7 +24,7 @@ from profiles.activity.services import POSITIONS, DayTotals, EventRow, SessionFa
 from profiles.activity.sessions import Signal
 from profiles.crashes.fingerprint import CrashFacts
 from profiles.crashes.services import Occurrence
-from profiles.users import keys, merging, properties
+from profiles.users import keys, merging, pictures, properties
 from profiles.users.services import Activity, ConsentEntry, PropertyEntry, TokenEntry, new_profile
 
 GPS_OUTLIVES_IP = timedelta(days=7)  # a place guessed from an address does not replace a measured one so young
@@ -76,6 +77,7 @@ def needs_profile(item: Understood, activity: Activity | None) -> bool:
         or request.begin_session
         or request.facts is not None
         or request.details is not None
+        or request.picture is not None
         or request.location is not None
         or bool(request.consent)
         or request.campaign is not None
@@ -237,7 +239,7 @@ class Folder:
 
     def _details(self, item: Understood, activity: Activity, profile: dict[str, Any]) -> None:
         """Fold named details and custom properties, and remember each value that they took."""
-        details = item.request.details
+        details = _with_picture(item)
         if item.request.device_id_type == _IDENTIFYING_ID or (details is not None and details.stores_anything):
             self._identify(activity, profile)
         if details is None:
@@ -354,6 +356,16 @@ class Folder:
             view_id=event.view_id or None,
             segmentation=event.segmentation or None,
         )
+
+
+def _with_picture(item: Understood) -> UserDetails | None:
+    """Return the details of a request; an uploaded picture is one of them, by the address where it is kept."""
+    details, uploaded = item.request.details, item.request.picture
+    address = pictures.store(item.app.public_id, uploaded.content) if uploaded is not None else None
+    if address is None:
+        return details
+    named = details.named if details is not None else {}
+    return UserDetails(named={**named, "picture": address}, custom=details.custom if details is not None else ())
 
 
 def _milliseconds(item: Understood) -> int:

@@ -1,5 +1,9 @@
-"""How values read on screen: durations, times, counts, initials. Pure; templates reach it through `{% load display %}`."""
+"""How values read on screen: durations, times, counts, initials. Pure.
 
+Templates reach it through `{% load display %}`.
+"""
+
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
@@ -11,6 +15,7 @@ HOUR = 3600
 DAYS_READ_AS_AGO = 30
 AVATAR_HUES = 12  # .hue-0 … .hue-11 in components.css
 UNKNOWN = "—"
+_OWN_PICTURE = re.compile(r"/apps/[0-9a-f]{24}/pictures/[0-9a-f]{40}\.jpg", re.ASCII)  # profiles.users.pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +134,9 @@ def hue(key: UUID | int | str) -> int:
 
 
 def safe_picture_url(url: str | None) -> str | None:
-    """Return a stranger's picture address if a page may load it: https, a host, no credentials; else None."""
+    """Return a stranger's picture address if a page may load it: ours, or https with a host and no credentials."""
+    if url and _OWN_PICTURE.fullmatch(url):
+        return url
     if not url or len(url) > 2048 or any(c.isspace() or not c.isprintable() for c in url):
         return None
     try:

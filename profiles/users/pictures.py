@@ -1,0 +1,62 @@
+"""Uploaded pictures of app users: judged by their content, drawn anew and small, kept under a name of their own.
+
+Nothing of an uploaded file survives but its pixels: no script, metadata or second format can hide in what is served.
+"""
+
+import io
+import re
+from hashlib import sha1
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+SIDE = 150  # pixels, as Countly keeps them
+MOST_PIXELS = 40_000_000  # what a phone's camera takes; more is an attack on our memory
+_FORMATS = ("PNG", "JPEG", "GIF")
+_QUALITY = 85
+_NAME = re.compile(r"[0-9a-f]{40}\.jpg", re.ASCII)
+
+
+def thumbnail(content: bytes) -> bytes | None:
+    """Return a picture as a JPEG of at most SIDE x SIDE pixels, or None if it is none that we take."""
+    try:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
+            if picture.width * picture.height > MOST_PIXELS:
+                return None
+            picture.draft("RGB", (SIDE, SIDE))
+            upright = ImageOps.exif_transpose(picture).convert("RGBA")
+            upright.thumbnail((SIDE, SIDE))
+            opaque = Image.new("RGB", upright.size, "white")
+            opaque.paste(upright, mask=upright)
+            out = io.BytesIO()
+            opaque.save(out, "JPEG", quality=_QUALITY)
+            return out.getvalue()
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError):
+        return None
+
+
+def store(app_public_id: str, content: bytes) -> str | None:
+    """Keep a picture and return its address on this server, or None if it is none. Same pixels, same address."""
+    small = thumbnail(content)
+    if small is None:
+        return None
+    name = f"{sha1(small, usedforsecurity=False).hexdigest()}.jpg"
+    path = _path(app_public_id, name)
+    if not default_storage.exists(path):
+        default_storage.save(path, ContentFile(small))
+    return f"/apps/{app_public_id}/pictures/{name}"
+
+
+def load(app_public_id: str, name: str) -> bytes | None:
+    """Return the picture of this name, or None."""
+    path = _path(app_public_id, name)
+    if not _NAME.fullmatch(name) or not default_storage.exists(path):
+        return None
+    with default_storage.open(path) as file:
+        content: bytes = file.read()
+        return content
+
+
+def _path(app_public_id: str, name: str) -> str:
+    return f"pictures/{app_public_id}/{name}"
