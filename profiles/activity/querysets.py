@@ -4,9 +4,11 @@
 `profiles.activity.sessions.session_of`. A test holds the two together.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -234,7 +236,8 @@ def gaps(user_id: UUID, *, before: datetime | None = None, sessions: int = SESSI
 # Walks the gaps from the newest to the oldest and each gap's events by the events' primary key, and stops at the limit:
 # the order asked for is the order of the walk, so nothing is collected to be sorted. Raw SQL for the lateral join.
 _EVENTS_IN_SPANS = """
-SELECT found.*
+SELECT found.user_id, found.occurred_at, found.id, found.received_at, found.key_id, found.count, found.sum,
+    found.duration_seconds, found.segmentation
 FROM unnest(%(starts)s::timestamptz[], %(ends)s::timestamptz[]) WITH ORDINALITY AS span (start, stop, position)
 CROSS JOIN LATERAL (
     SELECT e.*
@@ -247,7 +250,26 @@ CROSS JOIN LATERAL (
 ORDER BY span.position, found.occurred_at DESC, found.id DESC
 LIMIT %(limit)s
 """
+_COLUMNS_IN_SPANS = (
+    "user_id",
+    "occurred_at",
+    "id",
+    "received_at",
+    "key_id",
+    "count",
+    "sum",
+    "duration_seconds",
+    "segmentation",
+)
 _LARGEST_ID = 2**63 - 1
+
+
+def _event(row: tuple[Any, ...]) -> Event:
+    """Make an event of a row of _EVENTS_IN_SPANS; `raw()` cannot, as the key is composite. JSON arrives as text."""
+    *values, segmentation = row
+    return Event.from_db(
+        connection.alias, _COLUMNS_IN_SPANS, [*values, None if segmentation is None else json.loads(segmentation)]
+    )
 
 
 def array_of_starts(spans: Sequence[Span]) -> str:
@@ -266,15 +288,17 @@ def events_outside(
     """Return the events in the spans, which are newest first and apart, with their keys, newest first. Two queries."""
     if not spans:
         return []
-    values = {
+    values: dict[str, str | int] = {
         "starts": array_of_starts(spans),
         "ends": array_of_ends(spans),
-        "user_id": user_id,
+        "user_id": str(user_id),
         "at": before.at.isoformat() if before else "infinity",
         "id": before.id if before else _LARGEST_ID,
         "limit": limit,
     }
-    found = list(Event.objects.raw(_EVENTS_IN_SPANS, values))
+    with connection.cursor() as cursor:
+        cursor.execute(_EVENTS_IN_SPANS, values)
+        found = [_event(row) for row in cursor.fetchall()]
     keys = EventKey.objects.in_bulk({event.key_id for event in found})
     for event in found:
         event.key = keys[event.key_id]

@@ -54,6 +54,7 @@ CROSS JOIN LATERAL (
 ORDER BY span.position, found.occurred_at DESC, found.id DESC
 LIMIT %(limit)s
 """
+_COLUMNS_IN_SPANS = ("user_id", "occurred_at", "id", "received_at", "group_id", "app_version")
 _LARGEST_ID = 2**63 - 1
 
 
@@ -91,15 +92,18 @@ class CrashIncidents:
         """Return the crashes in any of the spans, which are newest first and apart, newest first. Two queries."""
         if not spans:
             return []
-        values = {
+        values: dict[str, str | int] = {
             "starts": array_of_starts(spans),
             "ends": array_of_ends(spans),
-            "user_id": user_id,
+            "user_id": str(user_id),
             "at": before.at.isoformat() if before else "infinity",
             "id": before.id if before else _LARGEST_ID,
             "limit": limit,
         }
-        found = list(Crash.objects.raw(_IN_SPANS, values))
+        with connection.cursor() as cursor:
+            cursor.execute(_IN_SPANS, values)
+            # `raw()` cannot make them, as the key is composite.
+            found = [Crash.from_db(connection.alias, _COLUMNS_IN_SPANS, list(row)) for row in cursor.fetchall()]
         groups = CrashGroup.objects.in_bulk({crash.group_id for crash in found})
         for crash in found:
             crash.group = groups[crash.group_id]
