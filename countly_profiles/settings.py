@@ -217,6 +217,32 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # Finds what a lost wake left waiting.
     "apply-waiting": {"task": "ingest.tasks.apply_waiting", "schedule": 1.0, "options": {"expires": 1.0}},
     "make-partitions": {"task": "ingest.tasks.make_partitions", "schedule": 3600.0},
+    "refresh-scores": {
+        "task": "profiles.engagement.tasks.refresh_stale",
+        "schedule": 1.0,
+        "options": {"expires": 1.0},
+    },
+    "refresh-funnels": {
+        "task": "profiles.funnels.tasks.refresh_stale_funnels",
+        "schedule": 1.0,
+        "options": {"expires": 1.0},
+    },
+    "compute-funnels": {
+        "task": "profiles.funnels.tasks.compute_waiting_funnels",
+        "schedule": 2.0,
+        "options": {"expires": 2.0},
+    },
+    "roll-over-midnight": {
+        "task": "profiles.engagement.tasks.roll_over_midnight",
+        "schedule": 5.0,
+        "options": {"expires": 5.0},
+    },
+    "refresh-distributions": {"task": "profiles.engagement.tasks.refresh_distributions", "schedule": 600.0},
+    "forget-deleted-funnels": {
+        "task": "profiles.funnels.tasks.forget_deleted_funnels",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
+    },
 }
 
 # --- Logs ---------------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from typing import Any, Final, TypeAlias
 
 Scalar: TypeAlias = str | int | float | bool
 
-_NUMERIC_TEXT: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+NUMERIC_TEXT: Final = r"-?[0-9]{1,15}(\.[0-9]{1,15})?"  # an expression that PostgreSQL reads alike
+_NUMERIC_TEXT: Final = re.compile(NUMERIC_TEXT)
 
 
 class Operator(StrEnum):

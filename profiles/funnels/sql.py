@@ -1,0 +1,323 @@
+# ruff: noqa: S608 (put together from the fragments below; data travels as parameters)
+"""The statements that match funnels for many users at once. The rule is `profiles.funnels.matcher`, the oracle; a
+property-based test holds the two together.
+
+Raw SQL because a new funnel is computed over all history, and because every batch of ingest asks for all funnels of
+the users it touched: one statement each, in which no event leaves the database. Statements are put together from
+the fragments here; names, numbers and texts of a definition travel as parameters only.
+
+How a funnel of K steps is matched, in one sort and without a loop over attempts: the user's events are walked from the
+last to the first. At each event a running minimum gives the time of the next event of every step (level 1). What
+level 1 says at the next event of step j - 1 is the time of step j after that (level 2), and so on: at an event of the
+first step, level j - 1 gives the time at which the attempt that starts there reaches step j. So every entry is tried.
+The minimum is the nearest one because the later an event, the later what follows it.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from profiles.activity.sessions import COOLDOWN, IDLE
+from profiles.bulk import array_literal
+from profiles.funnels.matcher import FunnelRule, Step
+from profiles.funnels.segmentation import NUMERIC_TEXT, Condition, Operator, Scalar, number_of
+
+# What stands for an event key where the rows are not events.
+SESSION_SOURCE = -1
+CRASH_SOURCE = -2
+
+# Rows of one request that share a time are ordered: the session's begin, crashes, events. An id is a request's id << 16
+# | position, a session's is the request's id.
+_SESSION_PLACE = "s.id << 18"
+_CRASH_PLACE = "c.id << 2 | 1"
+_EVENT_PLACE = "e.id << 2 | 2"
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """Whose funnels: a list, or all with keys above `after` up to `upto` (None: open)."""
+
+    ids: Collection[UUID] | None = None
+    after: UUID | None = None
+    upto: UUID | None = None
+
+    def condition(self, alias: str) -> str:
+        """Return the condition on a table's user_id."""
+        if self.ids is not None:
+            return f"{alias}.user_id = ANY(%(user_ids)s::uuid[])"
+        conditions = []
+        if self.after is not None:
+            conditions.append(f"{alias}.user_id > %(after)s")
+        if self.upto is not None:
+            conditions.append(f"{alias}.user_id <= %(upto)s")
+        return " AND ".join(conditions) or "true"
+
+    def parameters(self) -> dict[str, Any]:
+        """Return what the condition refers to."""
+        return {
+            "user_ids": None if self.ids is None else array_literal(self.ids, "uuid"),
+            "after": self.after,
+            "upto": self.upto,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What a funnel counts: its rule, and per step the number of the event key, or what stands for one.
+
+    None: the app has no such event yet.
+    """
+
+    id: int
+    rule: FunnelRule
+    sources: tuple[int | None, ...]
+
+
+class _Parameters:
+    """Gives each value a name of its own."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.values = dict(values)
+
+    def add(self, value: Any) -> str:
+        name = f"p{len(self.values)}"
+        self.values[name] = value
+        return f"%({name})s"
+
+
+def matching(funnels: Sequence[Definition], app_id: int, users: Users) -> tuple[str, dict[str, Any]]:
+    """Return the statement, with parameters, that gives (user_id, funnel_id, steps_reached, step_times, completed_at).
+
+    Users who reached no step give no row. Reads events, sessions and crashes by user, along their primary keys, or all
+    of them when `users` is a wide range.
+    """
+    parameters = _Parameters({**users.parameters(), "app_id": app_id})
+    matched = "\nUNION ALL\n".join(_matched(funnel, parameters) for funnel in funnels)
+    return f"WITH {_rows(funnels, users, parameters)}\n{matched}", parameters.values
+
+
+def replacing(funnels: Sequence[Definition], app_id: int, users: Users, now: datetime) -> tuple[str, dict[str, Any]]:
+    """Return the statement, with parameters, that makes the completions of these users in these funnels what
+    `matching` gives: deletes, inserts and changes, and leaves alone what is right already.
+    """
+    matched, values = matching(funnels, app_id, users)
+    parameters = _Parameters(values)
+    now_name = parameters.add(now)
+    funnel_ids = parameters.add([funnel.id for funnel in funnels])
+    statement = f"""
+WITH matched AS MATERIALIZED (
+{matched}
+), gone AS (
+    DELETE FROM profiles_funnelcompletion c
+    WHERE c.funnel_id = ANY({funnel_ids}) AND {users.condition("c")}
+      AND NOT EXISTS (SELECT FROM matched m WHERE m.user_id = c.user_id AND m.funnel_id = c.funnel_id)
+)
+INSERT INTO profiles_funnelcompletion AS c (
+    user_id, funnel_id, app_id, steps_reached, step_times, completed_at, computed_at
+)
+SELECT user_id, funnel_id, %(app_id)s, steps_reached, step_times, completed_at, {now_name}
+FROM matched
+ORDER BY user_id, funnel_id
+ON CONFLICT (user_id, funnel_id) DO UPDATE SET
+    app_id = excluded.app_id,
+    steps_reached = excluded.steps_reached,
+    step_times = excluded.step_times,
+    completed_at = excluded.completed_at,
+    computed_at = excluded.computed_at
+WHERE (c.steps_reached, c.step_times, c.completed_at)
+    IS DISTINCT FROM (excluded.steps_reached, excluded.step_times, excluded.completed_at)
+"""
+    return statement, parameters.values
+
+
+def happening(funnels: Sequence[Definition], app_id: int, user_id: UUID, limit: int) -> tuple[str, dict[str, Any]]:
+    """Return the statement, with parameters, that gives the newest of what any step may be in one user's life:
+    (source, occurred_at, place, segmentation, session_id), newest first.
+    """
+    users = Users(ids=[user_id])
+    parameters = _Parameters({**users.parameters(), "app_id": app_id})
+    rows = _rows(funnels, users, parameters)
+    return (
+        f"WITH {rows}\nSELECT source, occurred_at, place, segmentation, session_id FROM happened"
+        f" ORDER BY occurred_at DESC, place DESC LIMIT {parameters.add(limit)}",
+        parameters.values,
+    )
+
+
+def _rows(funnels: Iterable[Definition], users: Users, parameters: _Parameters) -> str:
+    """Return the common table `happened`: everything that any step of the funnels may be, each row with its place."""
+    steps = [pair for funnel in funnels for pair in zip(funnel.rule.steps, funnel.sources, strict=True)]
+    sources = {source for _, source in steps if source is not None}
+    keys = sorted(source for source in sources if source >= 0)
+    tested = {source for step, source in steps if step.conditions}
+    is_by_session = any(funnel.rule.same_session for funnel in funnels)
+    parts = []
+    if SESSION_SOURCE in sources:
+        segmentation = _SESSION_FACTS if SESSION_SOURCE in tested else "NULL::jsonb"
+        parts.append(
+            f"SELECT s.user_id, s.started_at AS occurred_at, {_SESSION_PLACE} AS place,"
+            f" {SESSION_SOURCE}::bigint AS source, {segmentation} AS segmentation,"
+            f" {'s.id' if is_by_session else 'NULL::bigint'} AS session_id"
+            f" FROM profiles_session s WHERE s.app_id = %(app_id)s AND {users.condition('s')}"
+        )
+    if CRASH_SOURCE in sources:
+        segmentation = _CRASH_FACTS if CRASH_SOURCE in tested else "NULL::jsonb"
+        parts.append(
+            f"SELECT c.user_id, c.occurred_at, {_CRASH_PLACE} AS place,"
+            f" {CRASH_SOURCE}::bigint AS source, {segmentation} AS segmentation,"
+            f" {_session_of('c') if is_by_session else 'NULL::bigint'} AS session_id"
+            f" FROM profiles_crash c WHERE c.app_id = %(app_id)s AND {users.condition('c')}"
+        )
+    # Always there, so that the table has its columns even when no step has a key.
+    segmentation = "e.segmentation" if any(key in tested for key in keys) else "NULL::jsonb"
+    parts.append(
+        f"SELECT e.user_id, e.occurred_at, {_EVENT_PLACE} AS place, e.key_id AS source, {segmentation} AS segmentation,"
+        f" {_session_of('e') if is_by_session else 'NULL::bigint'} AS session_id"
+        f" FROM profiles_event e WHERE e.app_id = %(app_id)s AND e.key_id = ANY({parameters.add(keys)}::bigint[])"
+        f" AND {users.condition('e')}"
+    )
+    return "happened AS (\n    " + "\n    UNION ALL\n    ".join(parts) + "\n)"
+
+
+_SESSION_FACTS = (
+    "jsonb_strip_nulls(jsonb_build_object('app_version', s.app_version, 'platform', s.platform, 'device', s.device,"
+    " 'country', s.country, 'city', s.city))"
+)
+_CRASH_FACTS = "jsonb_build_object('app_version', c.app_version)"
+
+
+def _session_of(alias: str) -> str:
+    """Return the id of the session of a row: the latest that began no later, if the row is within its reach.
+
+    The rule is `profiles.activity.sessions.session_of`. One probe of the sessions' primary key.
+    """
+    return (
+        "(SELECT CASE WHEN"
+        f" {alias}.occurred_at <= coalesce(near.ended_at + {_interval(COOLDOWN)},"
+        f" near.last_signal_at + {_interval(IDLE)})"
+        " THEN near.id END"
+        f" FROM profiles_session near WHERE near.user_id = {alias}.user_id"
+        f" AND near.started_at <= {alias}.occurred_at ORDER BY near.started_at DESC, near.id DESC LIMIT 1)"
+    )
+
+
+def _interval(length: timedelta) -> str:
+    return f"interval '{length.total_seconds():.0f} seconds'"
+
+
+def _is_step(step: Step, source: int | None, parameters: _Parameters) -> str:
+    if source is None:
+        return "false"
+    conditions = [_holds(condition, parameters) for condition in step.conditions]
+    return " AND ".join([f"source = {parameters.add(source)}", *conditions])
+
+
+def _holds(condition: Condition, parameters: _Parameters) -> str:
+    """Return `Condition.holds` over the column `segmentation`; never null, and no text of a stranger can fail it."""
+    held = f"segmentation -> {parameters.add(condition.name)}"
+    match condition.operator:
+        case Operator.IS_SET:
+            return f"coalesce(jsonb_typeof({held}), 'null') <> 'null'"
+        case Operator.IS:
+            return _any_item(held, _item_is(condition.value, parameters))
+        case Operator.IS_NOT:
+            return f"NOT {_any_item(held, _item_is(condition.value, parameters))}"
+        case Operator.CONTAINS:
+            part = parameters.add(str(condition.value).lower())
+            # Python lowers this one letter to two characters, PostgreSQL to one.
+            text = "lower(replace(item #>> '{}', U&'\\0130', U&'i\\0307'))"
+            return _any_item(held, f"jsonb_typeof(item) = 'string' AND strpos({text}, {part}) > 0")
+        case _:
+            bound = number_of(condition.value)
+            return (
+                "false"
+                if bound is None
+                else _any_item(held, _item_number(_ORDERS[condition.operator], bound, parameters))
+            )
+
+
+_ORDERS: Final = {Operator.GREATER: ">", Operator.LESS: "<", Operator.AT_LEAST: ">=", Operator.AT_MOST: "<="}
+
+
+def _any_item(held: str, test: str) -> str:
+    """Return whether a test holds for the value, or for any item where it is an array."""
+    items = f"CASE jsonb_typeof({held}) WHEN 'array' THEN {held} ELSE jsonb_build_array({held}) END"
+    return f"EXISTS (SELECT FROM jsonb_array_elements({items}) AS item WHERE {test})"
+
+
+def _item_is(wanted: Scalar, parameters: _Parameters) -> str:
+    if isinstance(wanted, bool):
+        text = parameters.add("true" if wanted else "false")
+        return f"jsonb_typeof(item) IN ('string', 'boolean') AND item #>> '{{}}' = {text}"
+    if not isinstance(wanted, str):
+        return _item_number("=", wanted, parameters)
+    is_text = f"item #>> '{{}}' = {parameters.add(wanted)}"
+    number = number_of(wanted)
+    is_number = "false" if number is None else f"(item #>> '{{}}')::numeric = {parameters.add(str(number))}::numeric"
+    return (
+        f"CASE jsonb_typeof(item) WHEN 'string' THEN {is_text} WHEN 'boolean' THEN {is_text}"
+        f" WHEN 'number' THEN {is_number} ELSE false END"
+    )
+
+
+def _item_number(order: str, bound: float, parameters: _Parameters) -> str:
+    """Return a comparison with a number, or with what a text says as plain digits. Numeric, which cannot overflow."""
+    compared = f"(item #>> '{{}}')::numeric {order} {parameters.add(str(bound))}::numeric"
+    return (
+        f"CASE jsonb_typeof(item) WHEN 'number' THEN {compared} WHEN 'string' THEN"
+        f" CASE WHEN item #>> '{{}}' ~ {parameters.add(_NUMERIC_TEXT)} THEN {compared} ELSE false END"
+        " ELSE false END"
+    )
+
+
+_NUMERIC_TEXT: Final = f"^{NUMERIC_TEXT}$"
+
+
+def _matched(funnel: Definition, parameters: _Parameters) -> str:
+    rule = funnel.rule
+    count = len(rule.steps)
+    numbers = range(1, count + 1)
+    partition = "user_id, session_id" if rule.same_session else "user_id"
+    is_steps = [
+        f"({_is_step(step, source, parameters)}) AS m{j}"
+        for j, step, source in zip(numbers, rule.steps, funnel.sources, strict=True)
+    ]
+    sources = sorted({source for source in funnel.sources if source is not None})
+    of_session = " AND session_id IS NOT NULL" if rule.same_session else ""
+    rows = (
+        f"SELECT {partition}, occurred_at, place, {', '.join(is_steps)} FROM happened"
+        f" WHERE source = ANY({parameters.add(sources)}::bigint[]){of_session}"
+    )
+    for level in range(1, count):
+        marks = [f"m{j}" for j in range(1, count - level + 1)]
+        done = [f"t{j}" for j in range(2, level + 1)]
+        # When step j is reached from here: at level 1 the step's own time, above it what the level below says at the
+        # next event of step j - level + 1.
+        steps = [
+            f"min({'occurred_at' if level == 1 else f'n{j}'}) FILTER (WHERE m{j - level + 1}) OVER later"
+            f" AS {'t' if j == level + 1 else 'n'}{j}"
+            for j in range(level + 1, count + 1)
+        ]
+        columns = ", ".join([partition, "occurred_at", "place", *marks, *done, *steps])
+        rows = (
+            f"SELECT {columns}\nFROM ({rows}) AS r{level - 1}\n"
+            f"WINDOW later AS (PARTITION BY {partition} ORDER BY occurred_at DESC, place DESC"
+            " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
+        )
+    times = ["occurred_at", *(f"t{j}" for j in range(2, count + 1))]
+    in_time = ""
+    if rule.window is not None:
+        limit = f"{parameters.add(rule.window)}::interval"
+        in_time = f" AND {{}} <= occurred_at + {limit}"
+    reached = " + ".join(["1", *(f"({time} IS NOT NULL{in_time.format(time)})::int" for time in times[1:])])
+    return f"""
+SELECT user_id, {parameters.add(funnel.id)}::bigint AS funnel_id, reached::smallint AS steps_reached,
+    times[1:reached] AS step_times, CASE WHEN reached = {count} THEN times[{count}] END AS completed_at
+FROM (
+    SELECT DISTINCT ON (user_id) user_id, reached, ARRAY[{", ".join(times)}] AS times
+    FROM (SELECT *, {reached} AS reached FROM ({rows}) AS attempts WHERE m1) AS entries
+    ORDER BY user_id, reached DESC, occurred_at, place
+) AS best
+"""
