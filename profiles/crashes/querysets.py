@@ -53,7 +53,7 @@ class Overview:
     counts: Mapping[tuple[str, str, bool], int]
 
     def count(self, state: ListState, tab: Tab | None = None) -> int:
-        """Count the groups of a tab that pass the other filters, the search aside."""
+        """Count the groups of a tab that pass the filters of platform and kind."""
         states = (tab or state.tab).states
         return sum(
             number
@@ -96,10 +96,20 @@ class GroupPage:
     next: Cursor | None
 
 
-def read_overview(app: App) -> Overview:
-    """Count an app's groups, in one query."""
-    rows = CrashGroup.objects.filter(app=app).values_list("state", "platform", "is_fatal").annotate(n=Count("id"))
+def read_overview(app: App, search: str = "") -> Overview:
+    """Count an app's groups, or those that a search finds, in one query."""
+    rows = (
+        _found(CrashGroup.objects.filter(app=app), search)
+        .values_list("state", "platform", "is_fatal")
+        .annotate(n=Count("id"))
+    )
     return Overview({(state, platform, is_fatal): number for state, platform, is_fatal, number in rows})
+
+
+def _found(groups: QuerySet[CrashGroup], search: str) -> QuerySet[CrashGroup]:
+    for word in search.split():
+        groups = groups.filter(Q(title__icontains=word) | Q(culprit__icontains=word) | Q(public_id=word.lower()))
+    return groups
 
 
 def matching_groups(app: App, state: ListState) -> QuerySet[CrashGroup]:
@@ -109,9 +119,7 @@ def matching_groups(app: App, state: ListState) -> QuerySet[CrashGroup]:
         groups = groups.filter(platform=state.platform)
     if state.kind is not Kind.ANY:
         groups = groups.filter(is_fatal=state.kind is Kind.FATAL)
-    for word in state.search.split():
-        groups = groups.filter(Q(title__icontains=word) | Q(culprit__icontains=word) | Q(public_id=word.lower()))
-    return groups
+    return _found(groups, state.search)
 
 
 def read_groups(app: App, state: ListState, clock: Clock) -> GroupPage:

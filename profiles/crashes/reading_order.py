@@ -17,6 +17,11 @@ class Run:
     frames: tuple[Frame, ...]
 
     @property
+    def is_remark(self) -> bool:
+        """Whether it is one line that names nothing, such as "... 11 more": not worth a fold."""
+        return len(self.frames) == 1 and not self.frames[0].function and not self.is_app_code
+
+    @property
     def summary(self) -> str:
         """What a folded run says of itself."""
         number = len(self.frames)

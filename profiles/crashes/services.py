@@ -153,6 +153,7 @@ class _Hits:
 _GroupKey = tuple[int, str]
 
 
+@transaction.atomic(savepoint=False)
 def record(occurrences: Collection[Occurrence], *, lost_users: Iterable[int] = ()) -> Recorded:
     """Record crashes of any number of apps and users: at most ten statements, whatever the number of crashes.
 
@@ -345,6 +346,7 @@ _DELETE_CRASHES = "DELETE FROM profiles_crash WHERE user_id = %s"
 _DELETE_USERS = "DELETE FROM profiles_crashuser WHERE user_id = %s"
 
 
+@transaction.atomic(savepoint=False)
 def move(absorbed_id: UUID, survivor_id: UUID) -> list[int]:
     """Give all crashes of one user to another one: five statements. `original_user_id` keeps whose they were.
 

@@ -51,13 +51,14 @@ def groups(request: HttpRequest, app: App) -> HttpResponse:
     overview = querysets.read_overview(app)
     page = querysets.read_groups(app, state, clock)
     list_url = reverse("crashes:list", args=[app.public_id])
-    matching = querysets.matching_groups(app, state).count() if state.search else overview.count(state)
+    found = querysets.read_overview(app, state.search) if state.search else overview
+    matching = found.count(state)
     context: dict[str, Any] = {
         "app": app,
         "clock": clock,
         "state": state,
         "overview": overview,
-        "tabs": _tabs(state, overview),
+        "tabs": _tabs(state, found),
         "heads": heads(state),
         "rows": page.rows,
         "previous": "?" + state.first_page(before=page.previous).query_string() if page.previous else None,

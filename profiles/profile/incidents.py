@@ -126,4 +126,4 @@ class CrashIncidents:
 
 
 def _crashes(user_id: UUID) -> QuerySet[Crash]:
-    return Crash.objects.filter(user_id=user_id).select_related("group").defer("report")
+    return Crash.objects.filter(user_id=user_id).select_related("group").defer("report", "texts")
