@@ -47,7 +47,7 @@ def visible_apps(user: AbstractBaseUser | AnonymousUser) -> QuerySet[App]:
 def get_app_or_404(user: AbstractBaseUser | AnonymousUser, public_id: str, role: Role = Role.VIEWER) -> App:
     """Return the app if the person holds at least `role` in it: one or two queries.
 
-    Raises Http404 for a stranger, who must not learn that the app exists, and PermissionDenied for a member who may less.
+    Raises Http404 for a stranger, who must not learn that the app exists, PermissionDenied for a member who may less.
     """
     app = visible_apps(user).filter(public_id=public_id).first()
     if app is None:

@@ -1,7 +1,6 @@
 """Sign-in, the way to the last app, the theme."""
 
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -16,10 +15,8 @@ THEMES = ["system", "light", "dark"]
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
     """Go to the app that was looked at last, else to the first; say so when there is none to see."""
-    user = request.user
-    assert isinstance(user, AbstractBaseUser)
     last = request.session.get(LAST_APP)
-    apps = visible_apps(user)
+    apps = visible_apps(request.user)
     app = (apps.filter(public_id=last).first() if last else None) or apps.first()
     if app is None:
         return render(request, "access/no_apps.html", status=200)

@@ -4,13 +4,16 @@ A page costs the same at ten thousand and at ten million users: each half (ident
 index (app_id, is_identified, value, user_id) from the cursor on, and what both give is merged.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import BooleanField, F, Func, IntegerField, Model, QuerySet, Sum, UUIDField, Value
+from django.db.models import Case, F, Field, Func, IntegerField, Lookup, Q, QuerySet, Sum, UUIDField, Value, When
+from django.db.models.lookups import GreaterThan, LessThan
 
 from profiles.access.models import App
 from profiles.activity.models import DailyActivity
@@ -28,32 +31,30 @@ SPARK_DAYS = 14
 _NOT_SHOWN = ["custom", "property_times", "former_values", "consent", "campaign", "health", "search_text"]
 
 
-class Beyond(Func):
-    """Say whether (a, b) lies beyond (c, d) in an index's own order.
+class Pair(Func):
+    """SQL's row (a, b), which compares by its first part and then by its second.
 
-    Not `a > c OR (a = c AND b > d)`: only the comparison of rows is a start in the index, however many share a value.
+    Beyond a cursor lies `(value, key) > (v, k)`, not `value > v OR (value = v AND key > k)`: only the comparison of
+    rows is a start in the index, however many users share a value.
     """
 
-    output_field = BooleanField()
-    arity = 4
-
-    def __init__(self, *expressions: Any, is_descending: bool = False) -> None:
-        super().__init__(*expressions)
-        self._sign = "<" if is_descending else ">"
-
-    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:
-        """Compile to (a, b) < (c, d)."""
-        parts = [compiler.compile(expression) for expression in self.source_expressions]
-        a, b, c, d = (sql for sql, _ in parts)
-        return f"({a}, {b}) {self._sign} ({c}, {d})", [value for _, values in parts for value in values]
+    template = "(%(expressions)s)"
+    arity = 2
+    output_field = Field()
 
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """How many users a list holds: exact, or "more than" what was counted."""
+    """How many users a list holds: exact, or "more than" what was counted.
+
+    Of a search, `few` are the halves (values of is_identified) in which it finds some and at most COUNTED, `many` those
+    in which it finds more.
+    """
 
     count: int
     is_exact: bool
+    few: tuple[bool, ...] = ()
+    many: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +91,18 @@ class Row:
 
 
 def count_matches(app: App, tab: Tab, search: str) -> Matches:
-    """Count the users that a search finds, up to COUNTED."""
-    users = _matching(app, tab, search)
-    count = users.values("pk")[: COUNTED + 1].count()
-    return Matches(min(count, COUNTED), count <= COUNTED)
+    """Count the users of a tab that a search finds, up to COUNTED: one query for each half of the tab.
+
+    Apart, because names are searched for and the anonymous have none: what one half holds says nothing of the other.
+    """
+    counts = {half: _matching(app, [half], search).values("pk")[: COUNTED + 1].count() for half in tab.halves}
+    total = sum(counts.values())
+    return Matches(
+        count=min(total, COUNTED),
+        is_exact=total <= COUNTED,
+        few=tuple(half for half, count in counts.items() if 0 < count <= COUNTED),
+        many=tuple(half for half, count in counts.items() if count > COUNTED),
+    )
 
 
 def read_page(app: App, state: ListState, sort: Sort, matches: Matches, size: int = PAGE_SIZE) -> Page:
@@ -155,14 +164,17 @@ def read_neighbours(app: App, user: AppUser, state: ListState, sort: Sort) -> tu
     )
 
 
-def _matching(app: App, tab: Tab, search: str) -> QuerySet[AppUser]:
-    users = AppUser.objects.filter(search_condition(search), app=app)
-    return users if tab is Tab.ALL else users.filter(is_identified=tab is Tab.IDENTIFIED)
+def _matching(app: App, halves: Sequence[bool], search: str) -> QuerySet[AppUser]:
+    return AppUser.objects.filter(search_condition(search), app=app, is_identified__in=halves)
 
 
 def _half(app: App, sort: Sort, is_identified: bool) -> QuerySet[Any]:
-    rows: QuerySet[Model] = sort.model._default_manager.filter(app=app, is_identified=is_identified)
-    return rows.annotate(sort_value=sort.value, sort_key=F(sort.key))
+    return _sortable(sort.rows.filter(app=app, is_identified=is_identified), sort)
+
+
+def _sortable(rows: QuerySet[Any], sort: Sort) -> QuerySet[Any]:
+    sortable: QuerySet[Any] = rows.annotate(sort_value=sort.value, sort_key=F(sort.key))
+    return sortable
 
 
 def _walk(
@@ -175,65 +187,90 @@ def _walk(
     *,
     is_backward: bool,
 ) -> list[Place]:
-    """Read up to `limit` places from the cursor on, in the list's order or against it.
-
-    Nulls are last in both directions, which no one index scan gives: known and unknown values are two walks, of which
-    the second is empty work as long as the first fills the page.
-    """
+    """Read up to `limit` places from the cursor on, in the list's order or against it; unknown values come last."""
     is_descending = state.is_descending != is_backward
     order = "-" if is_descending else ""
-    walks: list[QuerySet[Any]] = []
-    for is_identified in state.tab.halves:
-        rows = _half(app, sort, is_identified)
-        if state.search:
-            rows = _search(rows, app, state, sort, matches)
-        known = rows.filter(sort_value__isnull=False) if sort.is_nullable else rows
-        if cursor is None or cursor.value is not None:
-            beyond = known if cursor is None else known.filter(_beyond(sort, cursor, is_descending))
-            walks.append(_limited(beyond, 0, order, limit))
-        elif is_backward:
-            walks.append(_limited(known, 0, order, limit))
-        if sort.is_nullable and (not is_backward or cursor is None or cursor.value is None):
-            unknown = rows.filter(sort_value__isnull=True)
-            if cursor is not None and cursor.value is None:
-                side = "lt" if is_descending else "gt"
-                unknown = unknown.filter(**{f"sort_key__{side}": cursor.user_id})
-            walks.append(_limited(unknown, 1, order, limit))
-    merged = walks[0]
-    if len(walks) > 1:
-        known_first = "-unknown" if is_backward else "unknown"
-        merged = merged.union(*walks[1:], all=True)
-        merged = merged.order_by(known_first, f"{order}sort_value", f"{order}sort_key")[:limit]
+    by = ["-unknown" if is_backward else "unknown", f"{order}sort_value", f"{order}sort_key"]
+    walks = [
+        walk.order_by(*by[1:])
+        for is_identified in (matches.many if state.search else state.tab.halves)
+        for walk in _along_index(app, state, sort, is_identified, cursor, is_descending, is_backward)
+    ]
+    if matches.few:
+        found = _found(app, state, sort, matches.few)
+        walks.append(found.filter(_from(sort, cursor, is_descending, is_backward)).order_by(*by))
+    if not walks:
+        return []
+    walks = [walk.values_list("unknown", "sort_value", "sort_key")[:limit] for walk in walks]
+    merged = walks[0].union(*walks[1:], all=True).order_by(*by)[:limit] if len(walks) > 1 else walks[0]
     return [Place(key, value) for _, value, key in merged]
 
 
-def _limited(rows: QuerySet[Any], unknown: int, order: str, limit: int) -> QuerySet[Any]:
-    rows = rows.annotate(unknown=Value(unknown, output_field=IntegerField()))
-    return rows.order_by(f"{order}sort_value", f"{order}sort_key").values_list("unknown", "sort_value", "sort_key")[
-        :limit
-    ]
+def _found(app: App, state: ListState, sort: Sort, halves: Sequence[bool]) -> QuerySet[Any]:
+    """Return the few users that a search finds, to be sorted afterwards.
 
-
-def _beyond(sort: Sort, cursor: Cursor, is_descending: bool) -> Beyond:
-    return Beyond(
-        F("sort_value"),
-        F("sort_key"),
-        Value(sort.read(cursor.value), output_field=sort.field),
-        Value(cursor.user_id, output_field=UUIDField()),
-        is_descending=is_descending,
-    )
-
-
-def _search(rows: QuerySet[Any], app: App, state: ListState, sort: Sort, matches: Matches) -> QuerySet[Any]:
-    """Keep the rows that the search finds.
-
-    Few matches are found first and then sorted; the LIMIT inside keeps PostgreSQL from walking the whole sort index
-    in the hope to meet them. Many are met soon by walking the index.
+    The LIMIT inside keeps PostgreSQL from walking a sort index instead, in the hope to meet them: where many match,
+    that hope is right, where few do, it reads everybody.
     """
-    if matches.is_exact:
-        found = _matching(app, state.tab, state.search).values("pk")[: COUNTED + 1]
-        return rows.filter(**{f"{sort.key}__in": found})
-    return rows.filter(search_condition(state.search, sort.user))
+    found = _matching(app, halves, state.search).values("pk")[: 2 * COUNTED]
+    rows = _sortable(sort.rows.filter(**{"app": app, f"{sort.key}__in": found}), sort)
+    flagged: QuerySet[Any] = rows.annotate(
+        unknown=Case(When(sort_value__isnull=True, then=1), default=0, output_field=IntegerField())
+    )
+    return flagged
+
+
+def _along_index(
+    app: App,
+    state: ListState,
+    sort: Sort,
+    is_identified: bool,
+    cursor: Cursor | None,
+    is_descending: bool,
+    is_backward: bool,
+) -> list[QuerySet[Any]]:
+    """Return one half of the list as the walks along its index that can hold the next rows.
+
+    Nulls are last in both directions, which no one index scan gives: known and unknown values are two walks.
+    """
+    rows = _half(app, sort, is_identified)
+    if state.search:
+        rows = rows.filter(search_condition(state.search, sort.user))
+    is_among_unknown = cursor is not None and cursor.value is None
+    walks = []
+    if not is_among_unknown or is_backward:
+        known = rows.filter(sort_value__isnull=False) if sort.is_nullable else rows
+        beyond = Q() if cursor is None or is_among_unknown else _beyond(sort, cursor, is_descending)
+        walks.append(known.filter(beyond).annotate(unknown=Value(0, output_field=IntegerField())))
+    if sort.is_nullable and (cursor is None or is_among_unknown or not is_backward):
+        unknown = rows.filter(sort_value__isnull=True)
+        if cursor is not None and is_among_unknown:
+            unknown = unknown.filter(_key_beyond(cursor, is_descending))
+        walks.append(unknown.annotate(unknown=Value(1, output_field=IntegerField())))
+    return walks
+
+
+def _from(sort: Sort, cursor: Cursor | None, is_descending: bool, is_backward: bool) -> Q:
+    """Return the condition that a row comes after the cursor in the direction of the walk."""
+    if cursor is None:
+        return Q()
+    if cursor.value is None:
+        beyond = Q(sort_value__isnull=True) & _key_beyond(cursor, is_descending)
+        return beyond | Q(sort_value__isnull=False) if is_backward else beyond
+    beyond = Q(_beyond(sort, cursor, is_descending))
+    return beyond if is_backward else beyond | Q(sort_value__isnull=True)
+
+
+def _key_beyond(cursor: Cursor, is_descending: bool) -> Q:
+    return Q(sort_key__lt=cursor.user_id) if is_descending else Q(sort_key__gt=cursor.user_id)
+
+
+def _beyond(sort: Sort, cursor: Cursor, is_descending: bool) -> Lookup[Any]:
+    here = Pair(F("sort_value"), F("sort_key"))
+    there = Pair(
+        Value(sort.read(cursor.value), output_field=sort.field), Value(cursor.user_id, output_field=UUIDField())
+    )
+    return LessThan(here, there) if is_descending else GreaterThan(here, there)
 
 
 def _cursor(sort: Sort, place: Place, position: int) -> Cursor:

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models import CharField, DateTimeField, F, Field, FloatField, IntegerField, Model, TextField, Value
+from django.db.models import DateTimeField, F, Field, IntegerField, QuerySet, TextField
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Coalesce, Left, Lower, NullIf
 
 from profiles.users.models import AppUser, UserActivity, sortable_device, sortable_name
 
@@ -34,7 +33,7 @@ class Sort:
     `key` leads from the table to the user's key, `user` from the table to the user's row ("" when it is that row).
     """
 
-    model: type[Model]
+    rows: QuerySet[Any]
     value: Combinable
     field: "Field[Any, Any]"
     write: Callable[[Any], CursorValue]
@@ -45,10 +44,20 @@ class Sort:
     descends_first: bool = True
 
 
-LAST_SEEN = Sort(UserActivity, F("last_seen_at"), DateTimeField(), datetime.isoformat, _read_moment, is_nullable=True)
-SESSIONS = Sort(UserActivity, F("sessions_count"), IntegerField(), int, _read_number)
-TIME_SPENT = Sort(UserActivity, F("total_seconds"), IntegerField(), int, _read_number)
-NAME = Sort(AppUser, sortable_name(), TextField(), str, str, key="id", user="", descends_first=False)
+LAST_SEEN = Sort(
+    UserActivity.objects.all(), F("last_seen_at"), DateTimeField(), datetime.isoformat, _read_moment, is_nullable=True
+)
+SESSIONS = Sort(UserActivity.objects.all(), F("sessions_count"), IntegerField(), int, _read_number)
+TIME_SPENT = Sort(UserActivity.objects.all(), F("total_seconds"), IntegerField(), int, _read_number)
+NAME = Sort(AppUser.objects.all(), sortable_name(), TextField(), str, str, key="id", user="", descends_first=False)
 DEVICE = Sort(
-    AppUser, sortable_device(), TextField(), str, str, key="id", user="", is_nullable=True, descends_first=False
+    AppUser.objects.all(),
+    sortable_device(),
+    TextField(),
+    str,
+    str,
+    key="id",
+    user="",
+    is_nullable=True,
+    descends_first=False,
 )

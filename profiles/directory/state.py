@@ -1,4 +1,7 @@
-"""What a list shows, as its query string says it: tab, search, sort, page. Pure; a wrong value falls back to the default."""
+"""What a list shows, as its query string says it: tab, search, sort, page. Pure.
+
+A wrong value falls back to the default.
+"""
 
 import base64
 import binascii

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import django_tables2 as tables
+from django.template import Context
 
 from profiles.directory.columns import Column
 from profiles.directory.querysets import Row
@@ -24,16 +25,22 @@ class Head:
     next_order: str
 
 
-class UserTable(tables.Table):
-    """Users, one row each, in the order they are given in: sorting and paging are the database's."""
+class UserTable(tables.Table):  # type: ignore[misc]  # django-tables2 has no types
+    """Users, one row each, in the order they are given in: sorting and paging are the database's.
+
+    `cell_context` is what the cells' templates read beside their row.
+    """
 
     class Meta:
-        template_name = "directory/_table.html"
         orderable = False
         empty_text = ""
 
-    def __init__(self, rows: Sequence[Row], columns: Sequence[Column], state: ListState, **kwargs: Any) -> None:
-        super().__init__(rows, extra_columns=[(column.name, column.table_column()) for column in columns], **kwargs)
+    def __init__(
+        self, rows: Sequence[Row], columns: Sequence[Column], state: ListState, cell_context: dict[str, Any]
+    ) -> None:
+        super().__init__(rows, extra_columns=[(column.name, column.table_column()) for column in columns])
+        # What `render_table` would set. It is not used: it would run the context processors, and their queries, again.
+        self.context = Context(cell_context)
         self.heads = [_head(column, state) for column in columns]
 
 

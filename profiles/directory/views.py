@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
+from django_htmx.middleware import HtmxDetails
 
 from profiles.access.models import App
 from profiles.access.querysets import UserTotals, user_totals
@@ -69,8 +70,14 @@ def users(request: HttpRequest, app: App) -> HttpResponse:
     )
     page = read_page(app, state, sort, matches)
     rows = read_rows(page, clock, [column.relation for column in columns if column.relation])
-    table = UserTable(rows, columns, state)
     list_url = reverse("directory:users", args=[app.public_id])
+    cell_context = {
+        "clock": clock,
+        "list_url": list_url,
+        "online": {row.user.id for row in rows if is_online(row.user, clock.now)},
+        "origin_query": urlencode({"from": state.first_page().query_string()}),
+    }
+    table = UserTable(rows, columns, state, cell_context)
     context: dict[str, Any] = {
         "app": app,
         "state": state,
@@ -79,16 +86,14 @@ def users(request: HttpRequest, app: App) -> HttpResponse:
         "tab_label": state.tab.label,
         "table": table,
         "rows": rows,
-        "online": {row.user.id for row in rows if is_online(row.user, clock.now)},
         "list_url": list_url,
-        "origin_query": urlencode({"from": state.first_page().query_string()}),
         "pager": _pager(state, page, matches),
         "matches": matches,
         "totals": totals,
         "server_url": request.build_absolute_uri("/").rstrip("/"),
         "announcement": _announcement(state, table, matches),
     }
-    is_fragment = bool(request.htmx) and not request.htmx.history_restore_request
+    is_fragment = bool(htmx := HtmxDetails(request)) and not htmx.history_restore_request
     response = render(request, "directory/_fragment.html" if is_fragment else "directory/users.html", context)
     patch_vary_headers(response, ["HX-Request"])
     if is_fragment:
@@ -107,7 +112,7 @@ def neighbours(request: HttpRequest, app: App, uid: str) -> HttpResponse:
     total = None if state.search else _total(user_totals(app), state.tab)
     context = {
         "position": position,
-        "total": total if position else None,
+        "total": total,
         "previous": _profile_url(app, before, state, position - 1 if position else None),
         "next": _profile_url(app, after, state, position + 1 if position else None),
     }

@@ -8,7 +8,7 @@ from profiles.engagement.models import Engagement
 from profiles.engagement.score import MAX_SCORE
 from profiles.users.models import AppUser
 
-SCORE = Sort(Engagement, F("score"), FloatField(), float, lambda value: float(value or 0))
+SCORE = Sort(Engagement.objects.all(), F("score"), FloatField(), float, lambda value: float(value or 0))
 
 
 def share(user: AppUser) -> float | None:
