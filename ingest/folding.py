@@ -18,6 +18,7 @@ from ingest.inbox import Waiting
 from ingest.wire.crash import CrashReport
 from ingest.wire.details import UserDetails
 from ingest.wire.events import Event
+from ingest.wire.metrics import DIRECT
 from ingest.wire.request import SdkRequest
 from profiles.activity.recording import ViewEnd
 from profiles.activity.services import POSITIONS, DayTotals, EventRow, SessionFacts
@@ -164,6 +165,9 @@ class Folder:
         said: dict[str, Any] = {}
         if request.facts is not None:
             said = {name: value for name, value in asdict(request.facts).items() if value is not None}
+            if request.facts.source_channel == DIRECT and profile["source"] is not None:
+                # Nobody sent them this time; who did at first is worth more.
+                del said["source"], said["source_channel"]
         if request.device_id_type is not None:
             said["device_id_type"] = request.device_id_type
         if request.timezone_minutes is not None:
@@ -253,10 +257,7 @@ class Folder:
         custom = properties.apply(
             profile["custom"],
             named.times,
-            [
-                properties.Update(change.name, properties.Operation(change.operation), change.value, at_ms)
-                for change in details.custom
-            ],
+            [properties.Update(change.name, change.operation, change.value, at_ms) for change in details.custom],
             prefix=properties.CUSTOM_PREFIX,
             limits=_PROPERTY_LIMITS,
         )

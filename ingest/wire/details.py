@@ -1,7 +1,6 @@
 """User details: the named ones, and custom properties as a list of operations in the order in which they apply."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from ingest.wire.limits import Limits, Note, Notes
@@ -16,22 +15,7 @@ from ingest.wire.values import (
     read_object,
     without_nul,
 )
-
-
-class Operation(StrEnum):
-    """What a request does to one custom property."""
-
-    SET = "set"
-    UNSET = "unset"
-    SET_ONCE = "set_once"
-    INCREMENT = "increment"
-    MULTIPLY = "multiply"
-    MIN = "min"
-    MAX = "max"
-    PUSH = "push"
-    ADD_TO_SET = "add_to_set"
-    PULL = "pull"
-
+from profiles.users.properties import Operation
 
 _REMOVING: Final = (Operation.UNSET, Operation.PULL)
 _NUMERIC: Final = (Operation.INCREMENT, Operation.MULTIPLY, Operation.MIN, Operation.MAX)

@@ -49,7 +49,7 @@ _LANGUAGE_END: Final = re.compile(r"[-_.@]")
 _URL_START: Final = re.compile(r"^https?://(?:www\.)?", re.IGNORECASE)
 _UTM_TAG: Final = re.compile(r"(?<=[?&])utm_[^&#]*(?:&|(?=#)|$)", re.IGNORECASE)
 _HIGHEST_DENSITY: Final = 1e6
-_DIRECT: Final = "Direct"
+DIRECT: Final = "Direct"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +110,7 @@ def device_facts(
             facts = _filled_from_agent(facts, agent)
         if facts.source is None and facts.platform:
             facts = replace(
-                facts, source=facts.platform[: limits.source], source_channel=facts.source_channel or _DIRECT
+                facts, source=facts.platform[: limits.source], source_channel=facts.source_channel or DIRECT
             )
     return None if facts == _NOTHING else facts
 

@@ -67,7 +67,7 @@ def record_signals(
     for user_id, arrived in signals.items():
         row = activity[user_id]
         first = min(signal.at for signal in arrived)
-        is_late = row.last_signal_at is not None and first < row.last_signal_at
+        is_late = row.last_signal_at is not None and first <= row.last_signal_at
         before, after = (_record_late if is_late else _record_in_order)(row, arrived, facts, recorded)
         row.total_seconds += sum(signal.seconds for signal in arrived)
         row.sessions_count += len(after) - len(before)

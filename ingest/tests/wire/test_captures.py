@@ -7,7 +7,7 @@ import pytest
 
 from ingest.tests.wire.captured import ALL, Capture, captures
 from ingest.wire.attribution import Campaign
-from ingest.wire.details import Operation, PropertyChange
+from ingest.wire.details import PropertyChange
 from ingest.wire.events import ViewLeft
 from ingest.wire.identity import peek
 from ingest.wire.limits import Note
@@ -16,6 +16,7 @@ from ingest.wire.metrics import DeviceFacts
 from ingest.wire.push_token import PushEnvironment, PushProvider, PushToken
 from ingest.wire.refusal import Refusal
 from ingest.wire.request import SdkRequest, parse
+from profiles.users.properties import Operation
 
 SINGLE = [c for c in ALL if c.path != "/i/bulk"]
 

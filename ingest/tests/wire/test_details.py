@@ -1,9 +1,10 @@
 import pytest
 
 from ingest.tests.wire.building import NOW, sent
-from ingest.wire.details import Operation, PropertyChange, UserDetails
+from ingest.wire.details import PropertyChange, UserDetails
 from ingest.wire.limits import Limits, Note
 from ingest.wire.values import JsonValue
+from profiles.users.properties import Operation
 
 
 def details(**fields: JsonValue) -> UserDetails:
