@@ -1,16 +1,18 @@
 """Batches of crashes: groups, totals, users, states and merges."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
 from django.db import connection
+from django.db.models import Count, Sum
 from django.test.utils import CaptureQueriesContext
 
 from profiles.access.models import App
 from profiles.access.services import create_app
 from profiles.crashes.models import Crash, CrashDay, CrashGroup, CrashUser
-from profiles.crashes.services import hide, move, record, reopen, resolve
+from profiles.crashes.services import Occurrence, hide, move, record, reopen, resolve
 from profiles.crashes.tests.conftest import NOW, NPE, OTHER, Make
 from profiles.users.keys import user_key
 
@@ -165,3 +167,39 @@ def test_a_merge_without_crashes_changes_nothing(user: UUID, occurrence: Make) -
     record([occurrence()])
     assert move(BOB, user) == []
     assert CrashGroup.objects.get().users_count == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_that_record_the_same_groups_at_once_lose_nothing(app: App, occurrence: Make) -> None:
+    workers, batches, size, groups = 3, 4, 60, 12
+    shares = [
+        [
+            [
+                occurrence(
+                    f"E: x\n\tat com.shop.A.f{(n * 7 + worker * 3) % groups}(A.kt:1)",
+                    of=UUID(int=worker * 10_000 + batch * 100 + n),
+                )
+                for n in range(size)
+            ]
+            for batch in range(batches)
+        ]
+        for worker in range(workers)
+    ]
+
+    def work(share: list[list[Occurrence]]) -> None:
+        try:
+            for batch in share:
+                record(batch)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(work, shares))
+
+    everything = workers * batches * size
+    totals = CrashGroup.objects.aggregate(
+        crashes=Sum("occurrences_count"), users=Sum("users_count"), groups=Count("pk")
+    )
+    assert totals == {"crashes": everything, "users": everything, "groups": groups}
+    assert CrashDay.objects.aggregate(crashes=Sum("count")) == {"crashes": everything}
+    assert Crash.objects.count() == everything
