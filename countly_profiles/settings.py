@@ -216,6 +216,11 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # Finds what a lost wake left waiting.
     "apply-waiting": {"task": "ingest.tasks.apply_waiting", "schedule": 1.0, "options": {"expires": 1.0}},
+    "look-up-device-names": {
+        "task": "profiles.users.tasks.look_up_device_names",
+        "schedule": 15.0,
+        "options": {"expires": 15.0},
+    },
     "make-partitions": {"task": "ingest.tasks.make_partitions", "schedule": 3600.0},
     "refresh-scores": {
         "task": "profiles.engagement.tasks.refresh_stale",

@@ -260,7 +260,10 @@ class _Batch:
         key_ids = activity_services.event_key_ids(
             (item.app.id, event.key) for item in stage for event in item.request.events
         )
-        folder = Folder(activity, profiles, self.zones, key_ids)
+        device_names = user_services.device_names_of(
+            {item.request.facts.device for item in stage if item.request.facts and item.request.facts.device}
+        )
+        folder = Folder(activity, profiles, self.zones, key_ids, device_names)
         for item in stage:
             folder.fold(item)
         self._write(folder.folded)

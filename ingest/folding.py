@@ -90,7 +90,8 @@ def needs_profile(item: Understood, activity: Activity | None) -> bool:
 class Folder:
     """Folds requests one by one; `folded` holds what came of them.
 
-    `event_key_ids` names the number of every (app id, event key) of the batch.
+    `event_key_ids` names the number of every (app id, event key) of the batch, `device_names` what its device models
+    are called.
     """
 
     def __init__(
@@ -99,10 +100,12 @@ class Folder:
         profiles: dict[UUID, dict[str, Any]],
         zones: Mapping[int, ZoneInfo],
         event_key_ids: Mapping[tuple[int, str], int],
+        device_names: Mapping[str, str | None],
     ) -> None:
         self.folded = Folded(activity, profiles)
         self._zones = zones
         self._event_key_ids = event_key_ids
+        self._device_names = device_names
 
     def fold(self, item: Understood) -> None:
         """Fold one request: device facts and place, session, details, consent, token, campaign, crash, events."""
@@ -168,6 +171,8 @@ class Folder:
             if request.facts.source_channel == DIRECT and profile["source"] is not None:
                 # Nobody sent them this time; who did at first is worth more.
                 del said["source"], said["source_channel"]
+            if "device" in said:
+                said["device_name"] = self._device_names.get(said["device"])
         if request.device_id_type is not None:
             said["device_id_type"] = request.device_id_type
         if request.timezone_minutes is not None:
@@ -180,6 +185,8 @@ class Folder:
         known_at = profile["facts_at"]
         if known_at is not None and request.at < known_at:
             said = {name: value for name, value in said.items() if profile[name] is None}
+            if "device" not in said:
+                said.pop("device_name", None)  # it is the older device's
         elif request.facts is not None:
             said["facts_at"] = request.at
         self._change(profile, said)
@@ -388,7 +395,7 @@ def _occurrence(item: Understood, report: CrashReport) -> Occurrence:
         facts=CrashFacts(
             platform=report.os,
             error=report.error,
-            name=report.name,
+            name=report.name or report.type,
             is_fatal=report.is_fatal,
             is_os_independent=report.is_os_independent,
             is_javascript=report.is_javascript,

@@ -15,6 +15,7 @@ from profiles.funnels.models import Funnel, FunnelCompletion, FunnelStep
 from profiles.users.models import (
     AppUser,
     ConsentChange,
+    DeviceModel,
     DeviceToken,
     Identity,
     Merge,
@@ -33,6 +34,7 @@ __all__ = [
     "CrashGroup",
     "CrashUser",
     "DailyActivity",
+    "DeviceModel",
     "DeviceToken",
     "Engagement",
     "EngagementDay",

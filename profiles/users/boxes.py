@@ -86,12 +86,14 @@ class DetailsBox:
 def details_box(app: App, user: AppUser, now: datetime) -> DetailsBox:
     """Read the details, in one query for what they were before."""
     earlier = _earlier(querysets.detail_changes(user.id, DETAILS), _present_details(user))
+    person = _person(user, now, earlier)
+    is_anybody = any(fact.text or fact.earlier for fact in person)
     return DetailsBox(
         [
-            FactGroup("Person", _person(user, now, earlier), is_open=True),
+            FactGroup("Person", person, "nothing sent yet", is_open=is_anybody),
             FactGroup("Activity", _activity(user), is_open=True),
             FactGroup("Place", _place(user), _joined([user.city, country_name(user.country)])),
-            FactGroup("Device", _device(user), _joined([user.device, platform_of(user)])),
+            FactGroup("Device", _device(user), _joined([user.device_label, platform_of(user)])),
             FactGroup("App and SDK", _software(user), _joined([user.app_version, user.sdk_name])),
             FactGroup("Identifiers", _identifiers(user), f"uid {user.uid}"),
         ]
@@ -157,7 +159,8 @@ def _device(user: AppUser) -> list[Fact]:
     hinge = {True: "Yes", False: "No", None: ""}[user.has_hinge]
     browser = " ".join(part for part in (user.browser, user.browser_version) if part)
     return [
-        Fact("Device", user.device or ""),
+        Fact("Device", user.device_label),
+        Fact("Model", user.device or "", is_code=True),
         Fact("Manufacturer", user.manufacturer or ""),
         Fact("Type", user.device_type or ""),
         Fact("Platform", platform_of(user)),

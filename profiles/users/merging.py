@@ -28,7 +28,7 @@ _LATEST_SESSION: Final = (
 # One fact in several columns: never half from one device and half from another.
 _TOGETHER: Final = (
     ("platform", "platform_version"),
-    ("manufacturer", "device", "device_type", "resolution", "density", "has_hinge"),
+    ("manufacturer", "device", "device_name", "device_type", "resolution", "density", "has_hinge"),
     ("locale", "language"),
     ("browser", "browser_version"),
     ("source", "source_channel"),

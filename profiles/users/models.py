@@ -29,9 +29,7 @@ def _searched_columns() -> list[Coalesce | models.Value]:
     parts: list[Coalesce | models.Value] = []
     for column in _SEARCHED:
         parts += [
-            Coalesce(
-                models.F(column), models.Value("", output_field=models.TextField())
-            ),
+            Coalesce(models.F(column), models.Value("", output_field=models.TextField())),
             models.Value("\n", output_field=models.TextField()),
         ]
     return parts
@@ -39,9 +37,7 @@ def _searched_columns() -> list[Coalesce | models.Value]:
 
 def app_column() -> models.ForeignKey:  # type: ignore[type-arg]
     """Return the app column of a big table: neither constraint nor index, both would be paid on every row."""
-    return models.ForeignKey(
-        App, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
-    )
+    return models.ForeignKey(App, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
 
 
 _SORTED_CHARACTERS = 100  # an entry of an index must be short; nobody orders by more
@@ -61,9 +57,7 @@ def sortable_device() -> Combinable:
 class AppUser(models.Model):
     """One person of one app: details, custom properties, device and place, as last known."""
 
-    id = models.UUIDField(
-        primary_key=True, editable=False, help_text="profiles.users.keys.user_key"
-    )
+    id = models.UUIDField(primary_key=True, editable=False, help_text="profiles.users.keys.user_key")
     app = app_column()
     uid = models.TextField(
         help_text="The short id of addresses and of Countly's API: the app's own counter in base 62."
@@ -86,13 +80,12 @@ class AppUser(models.Model):
         default=dict,
         help_text="Name to [first set, last set] in ms of device time; custom names as custom.<name>.",
     )
-    former_values = models.TextField(
-        default="", help_text="Earlier e-mails and merged device ids, for search."
-    )
+    former_values = models.TextField(default="", help_text="Earlier e-mails and merged device ids, for search.")
 
     platform = models.TextField(null=True)
     platform_version = models.TextField(null=True)
     device = models.TextField(null=True)
+    device_name = models.TextField(null=True, help_text="What people call the device; null until it is found out.")
     device_type = models.TextField(null=True)
     manufacturer = models.TextField(null=True)
     carrier = models.TextField(null=True)
@@ -110,24 +103,18 @@ class AppUser(models.Model):
     sdk_name = models.TextField(null=True)
     sdk_version = models.TextField(null=True)
     timezone_offset_minutes = models.SmallIntegerField(null=True)
-    facts_at = models.DateTimeField(
-        null=True, help_text="Device time of the newest metrics."
-    )
+    facts_at = models.DateTimeField(null=True, help_text="Device time of the newest metrics.")
 
     country = models.TextField(null=True)
     region = models.TextField(null=True)
     city = models.TextField(null=True)
     latitude = models.FloatField(null=True)
     longitude = models.FloatField(null=True)
-    place_at = models.DateTimeField(
-        null=True, help_text="Device time of the newest place."
-    )
+    place_at = models.DateTimeField(null=True, help_text="Device time of the newest place.")
 
     consent = models.JSONField(default=dict)
     campaign = models.JSONField(default=dict)
-    health = models.JSONField(
-        default=dict, help_text="What the SDK said of its own health (hc)."
-    )
+    health = models.JSONField(default=dict, help_text="What the SDK said of its own health (hc).")
 
     search_text = models.GeneratedField(
         expression=Lower(Concat(*_searched_columns())),
@@ -152,6 +139,11 @@ class AppUser(models.Model):
         return self.display_name
 
     @property
+    def device_label(self) -> str:
+        """What people call the device, else the model as sent, else nothing."""
+        return self.device_name or self.device or ""
+
+    @property
     def display_name(self) -> str:
         """The best name there is: name, username, e-mail, else the device id."""
         return self.name or self.username or self.email or self.device_id
@@ -173,9 +165,7 @@ class UserActivity(models.Model):
     )
     app = app_column()
     is_identified = models.BooleanField(default=False)
-    first_seen_at = models.DateTimeField(
-        null=True, help_text="Null: only ever asked, never sent anything."
-    )
+    first_seen_at = models.DateTimeField(null=True, help_text="Null: only ever asked, never sent anything.")
     last_seen_at = models.DateTimeField(null=True)
     sessions_count = models.IntegerField(default=0)
     total_seconds = models.BigIntegerField(default=0)
@@ -305,13 +295,9 @@ class DeviceToken(models.Model):
     pk = models.CompositePrimaryKey("user_id", "token_key")
     user_id = models.UUIDField()
     provider = models.CharField(max_length=4, choices=Provider.choices)
-    token_key = models.UUIDField(
-        help_text="128-bit hash of provider and token: tokens are too long for an index."
-    )
+    token_key = models.UUIDField(help_text="128-bit hash of provider and token: tokens are too long for an index.")
     token = models.TextField()
-    environment = models.CharField(
-        max_length=11, choices=Environment.choices, default=Environment.PRODUCTION
-    )
+    environment = models.CharField(max_length=11, choices=Environment.choices, default=Environment.PRODUCTION)
     app = app_column()
     original_user_id = models.UUIDField()
     locale = models.TextField(default="")
@@ -321,3 +307,14 @@ class DeviceToken(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["app", "token_key"], name="device_token_key")]
+
+
+class DeviceModel(models.Model):
+    """A raw device model that some SDK sent, and what people call it; see `profiles.users.device_names`."""
+
+    model = models.TextField(primary_key=True)
+    name = models.TextField(null=True, help_text="Null: nobody knows, or not looked up yet.")
+    looked_up_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.name or self.model

@@ -61,7 +61,7 @@ def show(value: Any, at_once: int = TEXT_AT_ONCE) -> Shown:
 
 def number_text(number: int | float) -> str:
     """Say a number as the SDK meant it: 5.0 is 5, nothing is rounded."""
-    is_whole = float(number).is_integer() and abs(number) < _SHORTEST_EXPONENT
+    is_whole = abs(number) < _SHORTEST_EXPONENT and float(number).is_integer()
     return str(int(number)) if is_whole else str(number)
 
 
