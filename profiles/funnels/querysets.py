@@ -1,5 +1,6 @@
 """Reads of funnels: definitions as rules, one user's journey, who got how far."""
 
+import json
 import logging
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -98,7 +99,7 @@ def journey(
         cursor.execute(statement, parameters)
         rows = cursor.fetchall()
     occurrences = (
-        Occurrence(key_of[source], at, place, segmentation, session_id)
+        Occurrence(key_of[source], at, place, None if segmentation is None else json.loads(segmentation), session_id)
         for source, at, place, segmentation, session_id in rows[:limit]
     )
     return Journey(occurrences), len(rows) > limit
