@@ -6,10 +6,13 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+import django_stubs_ext
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from countly_profiles import env, logs, services
+
+django_stubs_ext.monkeypatch()  # so that ModelAdmin[App] may be written, as type checkers want it
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.directory("DATA_DIR", BASE_DIR / "var")

@@ -1,0 +1,4 @@
+"""Gathers the admin of every subject for Django's autodiscovery; nothing is defined here."""
+
+import profiles.access.admin
+import profiles.crashes.admin  # noqa: F401
