@@ -1,8 +1,10 @@
 """Indexes for lists sorted by name and by device."""
 
 from django.db import migrations, models
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce, Left, Lower, NullIf
 
-from profiles.users.models import sortable_device, sortable_name
+NAMES = [NullIf(F(column), Value("")) for column in ("name", "username", "email")]
 
 
 class Migration(migrations.Migration):
@@ -10,9 +12,17 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddIndex(
-            "appuser", models.Index("app", "is_identified", sortable_name(), "id", name="app_user_name")
+            "appuser",
+            models.Index(
+                "app",
+                "is_identified",
+                Lower(Left(Coalesce(*NAMES, F("device_id")), 100)),
+                "id",
+                name="app_user_name",
+            ),
         ),
         migrations.AddIndex(
-            "appuser", models.Index("app", "is_identified", sortable_device(), "id", name="app_user_device")
+            "appuser",
+            models.Index("app", "is_identified", Lower(Left(F("device"), 100)), "id", name="app_user_device"),
         ),
     ]

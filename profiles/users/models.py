@@ -50,8 +50,9 @@ def sortable_name() -> Combinable:
 
 
 def sortable_device() -> Combinable:
-    """Return what lists sort devices by; null where the device is unknown. An index holds it."""
-    return Lower(Left(models.F("device"), _SORTED_CHARACTERS))
+    """Return what lists sort devices by, as people call them; null where the device is unknown. An index holds it."""
+    known = [NullIf(models.F(column), models.Value("")) for column in ("device_name", "device")]
+    return Lower(Left(Coalesce(*known), _SORTED_CHARACTERS))
 
 
 class AppUser(models.Model):

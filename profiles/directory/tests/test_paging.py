@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 VALUES: dict[str, Callable[[AppUser], Any]] = {
     "name": lambda user: (user.name or user.email or user.device_id).lower(),
-    "device": lambda user: user.device.lower() if user.device else None,
+    "device": lambda user: (user.device_name or user.device or "").lower() or None,
     "sessions": lambda user: user.activity.sessions_count,
     "last_seen": lambda user: user.activity.last_seen_at,
     "time_spent": lambda user: user.activity.total_seconds,
@@ -44,7 +44,8 @@ def app() -> App:
             is_identified=number % 3 == 0,
             name=f"{'EFG'[number % 3]}lif" if number % 3 == 0 else None,
             email="" if number % 2 else None,
-            device=[None, "Pixel 8", "iPhone 16"][number % 3],
+            device=[None, "Pixel 8", "iPhone17,1"][number % 3],
+            device_name="iPhone 16 Pro" if number == 5 else None,
             activity={"sessions_count": number % 4, "total_seconds": 60 * (number % 2)},
         )
         Engagement.objects.create(
@@ -56,8 +57,8 @@ def app() -> App:
 
 def _expected(app: App, state: ListState) -> list[UUID]:
     value = VALUES[state.sort_name]
-    users = AppUser.objects.filter(app=app, is_identified__in=state.tab.halves).select_related("activity", "engagement")
-    users = [user for user in users if state.search in (user.name or "").lower()] if state.search else list(users)
+    rows = AppUser.objects.filter(app=app, is_identified__in=state.tab.halves).select_related("activity", "engagement")
+    users = [user for user in rows if state.search in (user.name or "").lower()]
     known = sorted((u for u in users if value(u) is not None), key=lambda u: (value(u), u.id))
     unknown = sorted((u for u in users if value(u) is None), key=lambda u: u.id)
     if state.is_descending:
