@@ -25,7 +25,9 @@ from countly_profiles.embedded.valkey import ValkeyServer
 from countly_profiles.supervisor import instance
 from countly_profiles.supervisor.child import Child
 from countly_profiles.supervisor.options import Options
+from countly_profiles.supervisor.parent import Parent
 from countly_profiles.supervisor.supervisor import StartError, Supervisor, tell
+from countly_profiles.supervisor.web import gunicorn_arguments
 
 _BASE_DIR = Path(__file__).resolve().parent.parent.parent
 _SERVICE_SECONDS = 120.0  # a PostgreSQL that replays its log after a crash
@@ -47,9 +49,9 @@ class Prepared:
 class Launch:
     """One start of one instance. `run` returns when it was asked to end and all has ended."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, parent: Parent | None = None) -> None:
         self._options = options
-        self._supervisor = Supervisor()
+        self._supervisor = Supervisor(parent)
         self._account: Account | None = None
         self._python_account: Account | None = None
         self._state = options.data_dir
@@ -256,20 +258,12 @@ class Launch:
         web = self._python_child(
             "web",
             "gunicorn",
-            "countly_profiles.wsgi:application",
-            f"--bind={options.host}:{options.port}"
-            if ":" not in options.host
-            else f"--bind=[{options.host}]:{options.port}",
-            "--preload",  # one import for all workers: less memory, a quicker start
-            f"--workers={options.web_workers}",
-            "--worker-class=gthread",  # threads wait for commits together
-            f"--threads={options.web_threads}",
-            "--timeout=60",
-            "--graceful-timeout=25",
-            "--keep-alive=15",
-            "--limit-request-line=0",  # SDKs put whole batches in the query string
-            "--no-control-socket",
-            "--log-level=warning",
+            *gunicorn_arguments(
+                "countly_profiles.wsgi:application",
+                bind=options.bind,
+                workers=options.web_workers,
+                threads=options.web_threads,
+            ),
             stop_seconds=30,
             death_signal=signal.SIGQUIT,
         )
@@ -364,7 +358,7 @@ class Launch:
         while time.monotonic() < deadline:
             if sender.poll() is not None and self._is_backlog_empty():
                 break
-            time.sleep(0.2)
+            self._supervisor.pause(0.2)
         if sender.poll():
             tell(f"The demo traffic could not be sent; see {self._log('demo')}.")
 
