@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from countly_profiles.supervisor.child import Child, describe_exit
+from countly_profiles.supervisor.parent import Parent
 
 _LOOK_EVERY_SECONDS = 0.2
 _ROTATE_EVERY_SECONDS = 60.0
@@ -36,7 +37,8 @@ class Supervisor:
     ignored, so that a second Ctrl-C does not break the ordered end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, parent: Parent | None = None) -> None:
+        self._parent = parent
         self._children: list[Child] = []
         self._groups: list[list[Child]] = []
 
@@ -50,6 +52,12 @@ class Supervisor:
         for other in _STOP_SIGNALS:
             signal.signal(other, signal.SIG_IGN)
         raise StopRequested(signal.Signals(number).name)
+
+    def pause(self, seconds: float) -> None:
+        """Sleep; raise StopRequested if our parent was interrupted."""
+        time.sleep(seconds)
+        if self._parent and self._parent.was_interrupted():
+            raise StopRequested("the parent was interrupted")
 
     def start(self, *children: Child) -> None:
         """Start children that belong together; they will be asked to end together, after all later groups."""
@@ -71,7 +79,7 @@ class Supervisor:
             if time.monotonic() > deadline:
                 msg = f"{child.name} is not ready after {seconds:g} s:\n{child.log_tail()}"
                 raise StartError(msg)
-            time.sleep(0.05)
+            self.pause(0.05)
 
     def watch(self) -> None:
         """Start again what ends and keep logs short, until StopRequested."""
@@ -85,7 +93,7 @@ class Supervisor:
                 rotate_at = time.monotonic() + _ROTATE_EVERY_SECONDS
                 for child in self._children:
                     child.rotate_log()
-            time.sleep(_LOOK_EVERY_SECONDS)
+            self.pause(_LOOK_EVERY_SECONDS)
 
     def stop(self) -> None:
         """End everything, the last started first."""

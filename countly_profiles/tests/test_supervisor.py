@@ -1,10 +1,12 @@
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from countly_profiles.supervisor import instance, options
@@ -111,3 +113,33 @@ def test_options_have_their_products_names(tmp_path: Path) -> None:
 def test_a_bad_option_names_its_variable(environ: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(ImproperlyConfigured, match=next(iter(environ))):
         options.read(tmp_path, environ)
+
+
+PARENT = """
+import signal, subprocess, sys, time
+for number in (signal.SIGINT, signal.SIGHUP):
+    signal.signal(number, lambda number, _frame: signal.signal(number, signal.SIG_DFL))
+child = subprocess.Popen([sys.executable, "-c", sys.argv[1]])
+sys.exit(child.wait())
+"""
+WATCHER = """
+import time
+from countly_profiles.supervisor.parent import Parent
+parent = Parent()
+print("watching", parent.was_interrupted(), flush=True)
+deadline = time.monotonic() + 30
+while not parent.was_interrupted() and time.monotonic() < deadline:
+    time.sleep(0.02)
+print("seen", parent.was_interrupted(), flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process catches is told by Linux only")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_an_interrupt_of_make_alone_is_seen(number: signal.Signals) -> None:
+    command = [sys.executable, "-c", PARENT, WATCHER]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=settings.BASE_DIR) as make:
+        assert make.stdout
+        assert make.stdout.readline() == "watching False\n"
+        make.send_signal(number)
+        assert make.stdout.readline() == "seen True\n"

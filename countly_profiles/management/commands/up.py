@@ -17,6 +17,7 @@ from countly_profiles.embedded.spawning import send_when_parent_ends
 from countly_profiles.supervisor import options
 from countly_profiles.supervisor.instance import InstanceError
 from countly_profiles.supervisor.launch import Launch
+from countly_profiles.supervisor.parent import Parent
 from countly_profiles.supervisor.supervisor import StartError, StopRequested, tell
 
 
@@ -32,10 +33,12 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, **arguments: Any) -> None:
+        parent = None
         if arguments["end_with_parent"]:
+            parent = Parent()
             send_when_parent_ends(signal.SIGTERM, expected_parent=os.getppid())
         try:
-            Launch(options.read(settings.DATA_DIR)).run()
+            Launch(options.read(settings.DATA_DIR), parent).run()
         except StopRequested:
             tell("Stopped.")
         except (StartError, InstanceError, PostgresError, MissingProgramError, NoAccountError) as error:
