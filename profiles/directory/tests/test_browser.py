@@ -1,0 +1,138 @@
+"""The user list in a real browser: fragments, history, keys, a phone, and no script at all.
+
+Skipped where there is no Chromium: on Debian, `apt-get install chromium`.
+"""
+
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from profiles.access.models import AppTotals
+from profiles.tests.factories import People, make_people, make_user
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+USERS = 60
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    # Playwright keeps an event loop in this thread, beside which Django forbids queries unless told otherwise.
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def people() -> People:
+    people = make_people()
+    for number in range(USERS):
+        make_user(
+            people.app,
+            f"device-{number:02}",
+            seen_at=NOON - timedelta(hours=number),
+            is_identified=number % 2 == 0,
+            name=f"Elif {number:02}" if number % 2 == 0 else None,
+            activity={"sessions_count": number},
+        )
+    AppTotals.objects.create(app=people.app, shard=0, users=USERS, identified=USERS // 2)
+    return people
+
+
+def _open(browser: Browser, live_server: LiveServer, people: People, *, script: bool = True, width: int = 1440) -> Page:
+    client = Client()
+    client.force_login(people.bob)
+    context = browser.new_context(java_script_enabled=script, viewport={"width": width, "height": 900})
+    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
+    page = context.new_page()
+    page.on("pageerror", lambda error: pytest.fail(str(error)))
+    page.goto(f"{live_server.url}{people.app.get_absolute_url()}")
+    return page
+
+
+def test_tab_sort_and_search_go_together_and_back(browser: Browser, live_server: LiveServer, people: People) -> None:
+    page = _open(browser, live_server, people)
+    page.get_by_role("link", name="Identified").click()
+    expect(page).to_have_url(re.compile(r"\?tab=identified$"))
+    page.get_by_role("link", name="Sessions").click()
+    expect(page.locator("th[aria-sort=descending]")).to_contain_text("Sessions")
+    expect(page.locator("a.row-link").first).to_contain_text("Elif 58")
+    page.keyboard.press("/")
+    page.keyboard.type("elif 1")  # 10 to 18, and Elif 00 by the uid 1
+    expect(page.locator(".pager")).to_contain_text("of 6")
+    expect(page).to_have_url(re.compile(r"tab=identified&q=elif\+1&sort=-sessions$"))
+    expect(page.locator("#search")).to_be_focused()
+    expect(page.locator("#live")).to_have_text("6 users, sorted by sessions, descending")
+    expect(page.locator("#results")).to_have_count(1)
+    page.go_back()
+    expect(page.locator(".pager")).to_contain_text("of 30")
+    expect(page.locator("#search")).to_have_value("")
+
+
+def test_keys_walk_the_rows(browser: Browser, live_server: LiveServer, people: People) -> None:
+    page = _open(browser, live_server, people)
+    for key in "jjkj":
+        page.keyboard.press(key)
+    expect(page.locator("a.row-link").nth(1)).to_be_focused()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.locator("a.row-link").nth(1).focus()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/users/2/\?from=&at=2$"))
+    expect(page.locator("a[rel=next]")).to_be_visible()
+    page.keyboard.press("]")
+    expect(page).to_have_url(re.compile(r"/users/3/\?from=&at=3$"))
+
+
+def test_pages_turn(browser: Browser, live_server: LiveServer, people: People) -> None:
+    page = _open(browser, live_server, people)
+    page.get_by_role("link", name="Next").click()
+    expect(page.locator(".pager")).to_contain_text("51–60 of 60")
+    page.get_by_role("link", name="Previous").click()
+    expect(page.locator(".pager")).to_contain_text("1–50 of 60")
+
+
+def test_the_theme_turns_and_stays(browser: Browser, live_server: LiveServer, people: People) -> None:
+    page = _open(browser, live_server, people)
+    page.get_by_role("button", name="Change theme").click()
+    page.get_by_role("button", name="Change theme").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_a_phone_has_a_menu_and_no_sideways_scrolling(
+    browser: Browser, live_server: LiveServer, people: People
+) -> None:
+    page = _open(browser, live_server, people, width=390)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    expect(page.get_by_role("navigation", name="Main")).to_be_hidden()
+    page.get_by_role("button", name="Menu", exact=True).click()
+    expect(page.get_by_role("navigation", name="Main")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("navigation", name="Main")).to_be_hidden()
+
+
+def test_it_works_without_scripts(browser: Browser, live_server: LiveServer, people: People) -> None:
+    page = _open(browser, live_server, people, script=False)
+    page.get_by_role("link", name="Identified").click()
+    page.locator("#search").fill("elif 1")
+    page.locator("#search").press("Enter")
+    page.get_by_role("link", name="Name", exact=True).click()
+    expect(page).to_have_url(re.compile(r"tab=identified&q=elif\+1&sort=name$"))
+    expect(page.locator(".pager")).to_contain_text("1–6 of 6")
