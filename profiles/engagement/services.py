@@ -30,7 +30,7 @@ def refresh(user_ids: Collection[UUID], now: datetime) -> None:
 
 def _refresh(user_ids: Collection[UUID], days: Mapping[int, date], now: datetime) -> None:
     """Compute as of the day given for each app. The caller holds the lock of the results."""
-    if not user_ids or not days:
+    if not user_ids:
         return
     parameters: dict[str, Any] = {
         "user_ids": array_literal(user_ids, "uuid"),
@@ -50,7 +50,8 @@ def _refresh(user_ids: Collection[UUID], days: Mapping[int, date], now: datetime
 def refresh_stale(now: datetime, limit: int = USERS_PER_BATCH) -> int:
     """Compute the scores of the users who have waited longest, and return how many they were."""
     with staleness.claimed(Stale.Kind.ENGAGEMENT, limit) as users:
-        _refresh(users, today_of_apps(now), now)
+        if users:
+            _refresh(users, today_of_apps(now), now)
         return len(users)
 
 

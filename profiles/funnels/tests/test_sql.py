@@ -101,7 +101,7 @@ def define(app: App, rules: list[FunnelRule]) -> list[sql.Definition]:
     ]
 
 
-def matched(app: App, rules: list[FunnelRule], users: sql.Users) -> dict[tuple[Any, int], tuple[Any, ...]]:
+def matched(app: App, rules: list[FunnelRule], users: sql.Users) -> dict[tuple[Any, int], Any]:
     statement, parameters = sql.matching(define(app, rules), app.pk, users)
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
@@ -115,7 +115,7 @@ def test_the_database_matches_as_the_oracle_does(
 ) -> None:
     with nothing_stays():
         app = make_app()
-        expected = {}
+        expected: dict[tuple[Any, int], Any] = {}
         users = [make_user(app, f"device-{number}") for number in range(len(lives))]
         for user, life in zip(users, lives, strict=True):
             occurrences = live(user, life)
