@@ -101,7 +101,7 @@ def by_hour(totals: Iterable[tuple[datetime, int, int]], first: datetime, hours:
         at = first.astimezone(UTC) + index * HOUR
         local = at.astimezone(zone)
         label = f"{local:%a} {local.day} {local:%b %Y, %H:%M}"
-        buckets.append(Bucket(label, f"{local.day} {local:%b}", *sums.get(at, (0, 0))))
+        buckets.append(Bucket(label, f"{local:%a} {local.day}, {local:%H:%M}", *sums.get(at, (0, 0))))
     return buckets
 
 

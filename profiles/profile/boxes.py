@@ -37,6 +37,7 @@ class Asked:
     user: AppUser
     clock: Clock
     choices: Choices
+    page_url: str
 
     @property
     def now(self) -> datetime:
@@ -155,6 +156,7 @@ def _context(box: Box, asked: Asked) -> dict[str, object]:
         "app_user": asked.user,
         "clock": asked.clock,
         "choices": asked.choices,
+        "page_url": asked.page_url,
     }
 
 

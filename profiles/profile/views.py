@@ -97,7 +97,8 @@ def _list_url(app: App, choices: Choices) -> str:
 def _asked(request: HttpRequest, app: App, user: AppUser) -> Asked:
     choices = read_choices(request.GET)
     zone: tzinfo = zone_of(choices, app, user)
-    return Asked(app, user, Clock(timezone.now(), zone), choices)
+    page_url = reverse("profile:user", args=[app.public_id, user.uid])
+    return Asked(app, user, Clock(timezone.now(), zone), choices, page_url)
 
 
 def _no_such_user(request: HttpRequest, app: App, uid: str) -> TemplateResponse:

@@ -1,9 +1,11 @@
-"""Links of the profile page, whose whole state is in the address: `{% load profile_links %}`."""
+"""Links of the profile page, whose whole state is in the address: `{% load profile_links %}`.
+
+They need `page_url` and `choices` in the context, as `profiles.profile.boxes` gives them to every box.
+"""
 
 from typing import Any
 
 from django import template
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -18,14 +20,14 @@ def part_link(context: dict[str, Any], name: str, **changed: object) -> SafeStri
     """
     texts = {key: "" if value is None else str(value) for key, value in changed.items()}
     query = context["choices"].query(**texts)
-    page = _page(context)
+    page = context["page_url"]
     return format_html(
         'href="{page}{query}#{name}" hx-get="{box}{query}" hx-target="#{name}" hx-swap="outerHTML"'
         ' hx-push-url="{page}{query}" data-sets="{sets}"',
         page=page,
         query=query,
         name=name,
-        box=_box(context, name),
+        box=f"{page}{name}/",
         sets=" ".join(texts),
     )
 
@@ -36,16 +38,8 @@ def retry_link(context: dict[str, Any], name: str) -> SafeString:
     query = context["choices"].query()
     return format_html(
         'href="{page}{query}" hx-get="{box}{query}" hx-target="#{name}" hx-swap="outerHTML" data-sets=""',
-        page=_page(context),
+        page=context["page_url"],
         query=query,
         name=name,
-        box=_box(context, name),
+        box=f"{context['page_url']}{name}/",
     )
-
-
-def _page(context: dict[str, Any]) -> str:
-    return reverse("profile:user", args=[context["app"].public_id, context["app_user"].uid])
-
-
-def _box(context: dict[str, Any], name: str) -> str:
-    return reverse("profile:box", args=[context["app"].public_id, context["app_user"].uid, name])

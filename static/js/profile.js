@@ -27,7 +27,7 @@
     const sessions = colour(document.querySelector(".legend-sessions"), "backgroundColor", "::before");
     const font = `11px ${getComputedStyle(document.body).fontFamily}`;
     const whole = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6, 1e7];
-    const upTo = (room) => (self, low, high) => [0, Math.max(2, Math.ceil(high * room))];
+    const upTo = (room) => (self, low, high) => [0, Math.max(2, Math.ceil(high < 20 && room < 1.1 ? high : high * room))];
     const bars = (share) => uPlot.paths.bars({ size: [share, 40], radius: [0.12, 0] });
     const axis = (scale, side, grid) => ({
       scale, side, size: side === 1 ? 30 : 38, stroke: text, font, gap: 4, incrs: whole, space: 44,
@@ -48,7 +48,7 @@
       },
       axes: [
         {
-          stroke: text, font, size: 26, gap: 6, space: 74, incrs: whole, grid: { show: false }, ticks: { show: false },
+          stroke: text, font, size: 26, gap: 6, space: data.unit === "hour" ? 100 : 74, incrs: whole, grid: { show: false }, ticks: { show: false },
           values: (self, splits) => splits.map((index) => data.ticks[index] ?? ""),
         },
         axis("events", 3, true),
