@@ -14,10 +14,14 @@ from django.core.management import call_command, get_commands
 
 from profiles.access.models import App
 from profiles.access.services import create_app
+from profiles.funnels.models import Funnel
+from profiles.funnels.services import StepInput, create_funnel
 
 ADMINISTRATOR = "admin"
 DEMO_NAME = "Kahve Mobile"
 _DEMO_TIMEZONE = "Europe/Istanbul"
+_QUICK_SECONDS = 10 * 60
+_NEWCOMER_SECONDS = 7 * 24 * 3600
 _DEMO_COMMAND = "send_demo_traffic"
 
 
@@ -49,7 +53,30 @@ def ensure_demo_app() -> Demo:
     if App.objects.exists():
         return NO_DEMO
     app = create_app(name=DEMO_NAME, timezone=_DEMO_TIMEZONE, is_demo=True)
+    for position, (funnel, steps) in enumerate(_demo_funnels(app)):
+        funnel.position = position
+        create_funnel(funnel, steps)
     return Demo(key=app.key, is_new=_DEMO_COMMAND in get_commands())
+
+
+def _demo_funnels(app: App) -> list[tuple[Funnel, list[StepInput]]]:
+    """Return what the people of the demo app may get through, over the events that `send_demo_traffic` sends."""
+    order = [StepInput(key) for key in ("view_item", "add_to_cart", "checkout_start", "purchase")]
+    return [
+        (Funnel(app=app, name="First purchase"), order),
+        (Funnel(app=app, name="Quick order", window_seconds=_QUICK_SECONDS, is_same_session=True), order),
+        (
+            Funnel(app=app, name="Newcomer orders", window_seconds=_NEWCOMER_SECONDS),
+            [StepInput("sign_up_start"), StepInput("sign_up"), StepInput("purchase")],
+        ),
+        (
+            Funnel(app=app, name="Shares a bakery find"),
+            [
+                StepInput("view_item", [{"name": "category", "operator": "is", "value": "bakery"}]),
+                StepInput("share"),
+            ],
+        ),
+    ]
 
 
 def collect_static_files() -> None:
