@@ -81,6 +81,7 @@ def test_it_costs_two_queries_and_draws_everything(app: App, someone: AppUser, o
                 "app_user": someone,
                 "clock": Clock(NOW, UTC),
                 "choices": _NoChoices(),
+                "page_url": "/apps/a/users/1/",
             },
         )
     assert len(queries) == 2
