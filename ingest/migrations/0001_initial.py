@@ -85,9 +85,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "shard",
-                    models.SmallIntegerField(
-                        help_text="profiles.users.keys.shard_of the device's key."
-                    ),
+                    models.SmallIntegerField(help_text="profiles.users.keys.shard_of the device's key."),
                 ),
                 ("received_at", models.DateTimeField()),
                 ("query", models.BinaryField()),

@@ -92,7 +92,14 @@ class TestApplied:
     ) -> None:
         for number in range(users):
             device_id = f"device-{number}"
-            send(app, device_id, 0, begin_session=1, metrics={"_os": "iOS", "_device": "iPhone17,1"}, events=[{"key": "x"}])
+            send(
+                app,
+                device_id,
+                0,
+                begin_session=1,
+                metrics={"_os": "iOS", "_device": "iPhone17,1"},
+                events=[{"key": "x"}],
+            )
             send(app, device_id, 5, end_session=1, session_duration=5, user_details={"custom": {"a": 1}})
         with django_assert_num_queries(27):
             apply.apply_waiting()

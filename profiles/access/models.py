@@ -22,9 +22,7 @@ def new_app_key() -> str:
 def validate_timezone(name: str) -> None:
     """Refuse what the time zone database does not know."""
     if name not in available_timezones():
-        raise ValidationError(
-            f"“{name}” is no time zone of the IANA database, such as Europe/Istanbul."
-        )
+        raise ValidationError(f"“{name}” is no time zone of the IANA database, such as Europe/Istanbul.")
 
 
 class App(models.Model):
@@ -33,9 +31,7 @@ class App(models.Model):
     Big tables carry the integer `id`; addresses and APIs carry the `public_id`.
     """
 
-    public_id = models.CharField(
-        max_length=24, unique=True, default=new_public_id, editable=False
-    )
+    public_id = models.CharField(max_length=24, unique=True, default=new_public_id, editable=False)
     name = models.CharField(max_length=120)
     key = models.CharField("app key", max_length=128, unique=True, default=new_app_key)
     salt = models.CharField(
@@ -44,12 +40,8 @@ class App(models.Model):
         default="",
         help_text="When set, every SDK request must carry a checksum made with it.",
     )
-    timezone = models.CharField(
-        max_length=64, default="UTC", validators=[validate_timezone]
-    )
-    is_paused = models.BooleanField(
-        default=False, help_text="A paused app refuses SDK data."
-    )
+    timezone = models.CharField(max_length=64, default="UTC", validators=[validate_timezone])
+    is_paused = models.BooleanField(default=False, help_text="A paused app refuses SDK data.")
     is_demo = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -79,11 +71,7 @@ class AppTotals(models.Model):
     identified = models.BigIntegerField(default=0)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["app", "shard"], name="app_totals_one_per_shard"
-            )
-        ]
+        constraints = [models.UniqueConstraint(fields=["app", "shard"], name="app_totals_one_per_shard")]
 
 
 class Membership(models.Model):
@@ -94,19 +82,13 @@ class Membership(models.Model):
         ANALYST = "analyst", "Analyst: also saves views, funnels and notes"
         ADMIN = "admin", "Admin: also configures the app"
 
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships"
-    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
     app = models.ForeignKey(App, models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEWER)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["user", "app"], name="membership_one_per_person_and_app"
-            )
-        ]
+        constraints = [models.UniqueConstraint(fields=["user", "app"], name="membership_one_per_person_and_app")]
 
     def __str__(self) -> str:
         return f"{self.user} · {self.app} · {self.role}"
@@ -115,9 +97,7 @@ class Membership(models.Model):
 class ApiKey(models.Model):
     """A credential for programs, with the rights of its person. Only a digest is stored."""
 
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_keys"
-    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_keys")
     name = models.CharField(max_length=80, blank=True, default="")
     prefix = models.CharField(
         max_length=8,

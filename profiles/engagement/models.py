@@ -21,9 +21,7 @@ class Engagement(models.Model):
     is_identified = models.BooleanField(default=False)
     score = models.FloatField(default=0, help_text="0 to 280.")
     average_minutes = models.FloatField(default=0, help_text="Factor 1, at most 2.")
-    sessions_7_days = models.SmallIntegerField(
-        default=0, help_text="Factor 2, at most 20."
-    )
+    sessions_7_days = models.SmallIntegerField(default=0, help_text="Factor 2, at most 20.")
     days_7_days = models.SmallIntegerField(default=0, help_text="Factor 3, at most 7.")
     on = models.DateField(help_text="The day that this score is right for.")
     changes_on = models.DateField(

@@ -45,9 +45,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "id",
-                    models.BigIntegerField(
-                        help_text="Request id << 16 | position in the request."
-                    ),
+                    models.BigIntegerField(help_text="Request id << 16 | position in the request."),
                 ),
                 (
                     "original_user_id",
@@ -59,15 +57,11 @@ class Migration(migrations.Migration):
                 ("duration_seconds", models.FloatField(null=True)),
                 (
                     "local_hour",
-                    models.SmallIntegerField(
-                        help_text="0 to 23 on the device.", null=True
-                    ),
+                    models.SmallIntegerField(help_text="0 to 23 on the device.", null=True),
                 ),
                 (
                     "local_weekday",
-                    models.SmallIntegerField(
-                        help_text="0 is Sunday, on the device.", null=True
-                    ),
+                    models.SmallIntegerField(help_text="0 is Sunday, on the device.", null=True),
                 ),
                 ("view_id", models.TextField(null=True)),
                 ("segmentation", models.JSONField(null=True)),
@@ -127,9 +121,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "is_paused",
-                    models.BooleanField(
-                        default=False, help_text="A paused app refuses SDK data."
-                    ),
+                    models.BooleanField(default=False, help_text="A paused app refuses SDK data."),
                 ),
                 ("is_demo", models.BooleanField(default=False, editable=False)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
@@ -208,9 +200,7 @@ class Migration(migrations.Migration):
                 ("timezone_offset_minutes", models.SmallIntegerField(null=True)),
                 (
                     "facts_at",
-                    models.DateTimeField(
-                        help_text="Device time of the newest metrics.", null=True
-                    ),
+                    models.DateTimeField(help_text="Device time of the newest metrics.", null=True),
                 ),
                 ("country", models.TextField(null=True)),
                 ("region", models.TextField(null=True)),
@@ -219,9 +209,7 @@ class Migration(migrations.Migration):
                 ("longitude", models.FloatField(null=True)),
                 (
                     "place_at",
-                    models.DateTimeField(
-                        help_text="Device time of the newest place.", null=True
-                    ),
+                    models.DateTimeField(help_text="Device time of the newest place.", null=True),
                 ),
                 ("consent", models.JSONField(default=dict)),
                 ("campaign", models.JSONField(default=dict)),
@@ -543,9 +531,7 @@ class Migration(migrations.Migration):
                 ("app_version", models.TextField(default="")),
                 (
                     "report",
-                    models.JSONField(
-                        help_text="Trace, logs, device facts, custom: the cleaned report."
-                    ),
+                    models.JSONField(help_text="Trace, logs, device facts, custom: the cleaned report."),
                 ),
                 (
                     "app",
@@ -672,9 +658,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "token_key",
-                    models.UUIDField(
-                        help_text="128-bit hash of provider and token: tokens are too long for an index."
-                    ),
+                    models.UUIDField(help_text="128-bit hash of provider and token: tokens are too long for an index."),
                 ),
                 ("token", models.TextField()),
                 (
@@ -772,9 +756,7 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 (
                     "revision",
-                    models.PositiveIntegerField(
-                        default=1, help_text="Raised when what it counts changes."
-                    ),
+                    models.PositiveIntegerField(default=1, help_text="Raised when what it counts changes."),
                 ),
                 ("computed_revision", models.PositiveIntegerField(default=0)),
                 (
@@ -823,9 +805,7 @@ class Migration(migrations.Migration):
                 ("steps_reached", models.SmallIntegerField()),
                 (
                     "step_times",
-                    django.contrib.postgres.fields.ArrayField(
-                        base_field=models.DateTimeField(), size=None
-                    ),
+                    django.contrib.postgres.fields.ArrayField(base_field=models.DateTimeField(), size=None),
                 ),
                 ("completed_at", models.DateTimeField(null=True)),
                 ("computed_at", models.DateTimeField()),
@@ -985,9 +965,7 @@ class Migration(migrations.Migration):
                 ("user_id", models.UUIDField(help_text="The survivor.")),
                 (
                     "id",
-                    models.BigIntegerField(
-                        help_text="Id of the request that asked for it."
-                    ),
+                    models.BigIntegerField(help_text="Id of the request that asked for it."),
                 ),
                 ("absorbed_id", models.UUIDField()),
                 ("absorbed_device_id", models.TextField()),
@@ -1048,17 +1026,13 @@ class Migration(migrations.Migration):
                 ("started_at", models.DateTimeField()),
                 (
                     "id",
-                    models.BigIntegerField(
-                        help_text="Id of the request that began it."
-                    ),
+                    models.BigIntegerField(help_text="Id of the request that began it."),
                 ),
                 ("original_user_id", models.UUIDField()),
                 ("last_signal_at", models.DateTimeField()),
                 (
                     "ended_at",
-                    models.DateTimeField(
-                        help_text="Null: the SDK never said that it ended.", null=True
-                    ),
+                    models.DateTimeField(help_text="Null: the SDK never said that it ended.", null=True),
                 ),
                 ("duration_seconds", models.IntegerField(default=0)),
                 ("app_version", models.TextField(null=True)),
@@ -1096,9 +1070,7 @@ class Migration(migrations.Migration):
                 ("user_id", models.UUIDField()),
                 (
                     "kind",
-                    models.SmallIntegerField(
-                        choices=[(1, "Engagement"), (2, "Funnels")]
-                    ),
+                    models.SmallIntegerField(choices=[(1, "Engagement"), (2, "Funnels")]),
                 ),
                 ("since", models.DateTimeField(help_text="Server time.")),
                 (
@@ -1138,11 +1110,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "constraints": [
-                    models.UniqueConstraint(
-                        fields=("app", "shard"), name="app_totals_one_per_shard"
-                    )
-                ],
+                "constraints": [models.UniqueConstraint(fields=("app", "shard"), name="app_totals_one_per_shard")],
             },
         ),
         migrations.CreateModel(
@@ -1167,15 +1135,11 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "sessions_7_days",
-                    models.SmallIntegerField(
-                        default=0, help_text="Factor 2, at most 20."
-                    ),
+                    models.SmallIntegerField(default=0, help_text="Factor 2, at most 20."),
                 ),
                 (
                     "days_7_days",
-                    models.SmallIntegerField(
-                        default=0, help_text="Factor 3, at most 7."
-                    ),
+                    models.SmallIntegerField(default=0, help_text="Factor 3, at most 7."),
                 ),
                 (
                     "on",
@@ -1264,21 +1228,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="crashgroup",
-            index=models.Index(
-                fields=["app", "last_seen_at"], name="crash_group_last_seen"
-            ),
+            index=models.Index(fields=["app", "last_seen_at"], name="crash_group_last_seen"),
         ),
         migrations.AddConstraint(
             model_name="crashgroup",
-            constraint=models.UniqueConstraint(
-                fields=("app", "fingerprint"), name="crash_group_fingerprint_once"
-            ),
+            constraint=models.UniqueConstraint(fields=("app", "fingerprint"), name="crash_group_fingerprint_once"),
         ),
         migrations.AddIndex(
             model_name="crash",
-            index=models.Index(
-                fields=["group", "occurred_at"], name="crash_group_occurrences"
-            ),
+            index=models.Index(fields=["group", "occurred_at"], name="crash_group_occurrences"),
         ),
         migrations.AddIndex(
             model_name="crashuser",
@@ -1290,21 +1248,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="eventkey",
-            constraint=models.UniqueConstraint(
-                fields=("app", "key"), name="event_key_once_per_app"
-            ),
+            constraint=models.UniqueConstraint(fields=("app", "key"), name="event_key_once_per_app"),
         ),
         migrations.AddIndex(
             model_name="funnelcompletion",
-            index=models.Index(
-                fields=["funnel", "steps_reached"], name="funnel_completion_reached"
-            ),
+            index=models.Index(fields=["funnel", "steps_reached"], name="funnel_completion_reached"),
         ),
         migrations.AddConstraint(
             model_name="funnelstep",
-            constraint=models.UniqueConstraint(
-                fields=("funnel", "position"), name="funnel_step_position_once"
-            ),
+            constraint=models.UniqueConstraint(fields=("funnel", "position"), name="funnel_step_position_once"),
         ),
         migrations.AddConstraint(
             model_name="funnelstep",
@@ -1319,9 +1271,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="membership",
-            constraint=models.UniqueConstraint(
-                fields=("user", "app"), name="membership_one_per_person_and_app"
-            ),
+            constraint=models.UniqueConstraint(fields=("user", "app"), name="membership_one_per_person_and_app"),
         ),
         migrations.AddIndex(
             model_name="merge",
@@ -1340,9 +1290,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="engagement",
-            index=models.Index(
-                fields=["app", "changes_on"], name="engagement_changes_on"
-            ),
+            index=models.Index(fields=["app", "changes_on"], name="engagement_changes_on"),
         ),
         migrations.AddIndex(
             model_name="useractivity",

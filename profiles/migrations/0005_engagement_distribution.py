@@ -6,19 +6,34 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('profiles', '0004_list_sorts'),
+        ("profiles", "0004_list_sorts"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='EngagementDistribution',
+            name="EngagementDistribution",
             fields=[
-                ('app', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='engagement_distribution', serialize=False, to='profiles.app')),
-                ('users', models.BigIntegerField()),
-                ('quantiles', django.contrib.postgres.fields.ArrayField(base_field=models.FloatField(), help_text='The scores at even steps of the users in order, from the lowest to the highest.', size=None)),
-                ('computed_at', models.DateTimeField()),
+                (
+                    "app",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="engagement_distribution",
+                        serialize=False,
+                        to="profiles.app",
+                    ),
+                ),
+                ("users", models.BigIntegerField()),
+                (
+                    "quantiles",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.FloatField(),
+                        help_text="The scores at even steps of the users in order, from the lowest to the highest.",
+                        size=None,
+                    ),
+                ),
+                ("computed_at", models.DateTimeField()),
             ],
         ),
     ]

@@ -18,11 +18,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         people = get_user_model()._default_manager
-        user = people.filter(
-            **{get_user_model().USERNAME_FIELD: options["username"]}
-        ).first()
+        user = people.filter(**{get_user_model().USERNAME_FIELD: options["username"]}).first()
         if user is None:
-            raise CommandError(
-                f"There is no person with the username {options['username']!r}."
-            )
+            raise CommandError(f"There is no person with the username {options['username']!r}.")
         self.stdout.write(services.create_api_key(user=user, name=options["name"]))

@@ -20,9 +20,7 @@ class Command(BaseCommand):
             default="",
             help="app key (default: 40 random hexadecimal characters)",
         )
-        parser.add_argument(
-            "--salt", default="", help="require checksums made with this salt"
-        )
+        parser.add_argument("--salt", default="", help="require checksums made with this salt")
         parser.add_argument(
             "--timezone",
             default="UTC",
