@@ -55,7 +55,7 @@ lint: venv
 	@if [ -n "$$(git ls-files 'templates/*.html')" ]; then \
 		git ls-files -z 'templates/*.html' | xargs -0 $(BIN)/djade --check --target-version 5.2; fi
 	@$(BIN)/mypy .
-	@$(BIN)/lint-imports --no-logo --no-timing
+	@$(BIN)/lint-imports --no-logo
 	@$(DEPLOYED) $(BIN)/python -W ignore manage.py makemigrations --check --dry-run
 	@$(DEPLOYED) $(BIN)/python manage.py check --deploy --fail-level WARNING
 
