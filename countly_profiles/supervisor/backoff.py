@@ -5,7 +5,7 @@ from __future__ import annotations
 _FIRST_SECONDS = 0.5
 _LONGEST_SECONDS = 30.0
 # A process that ran this long was healthy: its end is a new failure, not one of a series.
-_HEALTHY_SECONDS = 60.0
+_HEALTHY_SECONDS = 10.0
 
 
 def failures_after(previous_failures: int, *, ran_seconds: float) -> int:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,9 +60,7 @@ class Child:
 
     def revive(self) -> str:
         """Start the process again if it ended and its pause is over. Return what happened, for the log."""
-        if self.process is None:
-            return ""
-        status = self.process.poll()
+        status = self._end()
         if status is None:
             return ""
         now = time.monotonic()
@@ -74,6 +73,21 @@ class Child:
             return ""
         self.start()
         return f"{self.name} started again"
+
+    def _end(self) -> int | None:
+        """Return the exit status if the process ended. What it left of its session is killed first.
+
+        The workers of a killed gunicorn would go on listening for half a minute, and nobody else could.
+        """
+        if self.process is None:
+            return None
+        if self.process.returncode is None:
+            if os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                return None
+            # Not waited for yet, so nobody else can have got its number.
+            with suppress(PermissionError):  # macOS, where nobody is left
+                os.killpg(self.process.pid, signal.SIGKILL)
+        return self.process.wait()
 
     def ask_to_stop(self) -> None:
         """Send the orderly signal, if the process runs."""
