@@ -1,4 +1,4 @@
-"""A PostgreSQL server for one test run: fast, careless, gone at the end."""
+"""A PostgreSQL server for one run of tests or benchmarks, gone at the end."""
 
 from __future__ import annotations
 
@@ -23,6 +23,13 @@ _START_SECONDS = 30
 
 @contextmanager
 def postgres_for_tests() -> Iterator[PostgresServer]:
+    """Give a server that is fast and careless."""
+    with throwaway_postgres({**CARELESS_SETTINGS, "max_connections": "50", "shared_buffers": "64MB"}) as server:
+        yield server
+
+
+@contextmanager
+def throwaway_postgres(settings: dict[str, str]) -> Iterator[PostgresServer]:
     """Start a server in a temporary directory, and end and remove it afterwards."""
     account = account_to_run_as(os.environ.get("RUN_AS", ""))
     directory = Path(tempfile.mkdtemp(prefix="countly-test-"))
@@ -36,7 +43,7 @@ def postgres_for_tests() -> Iterator[PostgresServer]:
         server.initialise(is_throwaway=True)
         with (directory / "log").open("wb") as log:
             process = spawn(
-                server.command({**CARELESS_SETTINGS, "max_connections": "50", "shared_buffers": "64MB"}),
+                server.command(settings),
                 account=account,
                 output=log,
                 working_directory=directory,

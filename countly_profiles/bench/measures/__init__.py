@@ -1,0 +1,1 @@
+"""The benchmarks, one a module; `measure(run)` yields what it found."""
