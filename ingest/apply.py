@@ -59,8 +59,8 @@ def apply_waiting(*, shards: Collection[int] = range(keys.SHARDS), limit: int = 
         return _apply_batch(set(shards), limit)
     except (OperationalError, InterfaceError):
         raise
-    except Exception:
-        log.exception("batch_failed")
+    except Exception as fault:  # noqa: BLE001 - whatever it is, it is looked for request by request
+        log.warning("batch_failed", extra={"fault": type(fault).__name__})
         return _apply_around_poison(set(shards), limit)
 
 
@@ -83,7 +83,7 @@ def _apply_around_poison(shards: set[int], limit: int) -> int:
                 size = max(1, size // SHRINKING)
                 continue
             for suspect in inbox.claim(shards, 1, passing_over=suspects):
-                log.exception("request_failed_alone", extra={"request_id": suspect.id})
+                log.warning("request_failed_alone", exc_info=not suspects, extra={"request_id": suspect.id})
                 suspects[suspect.id] = f"failed_{type(fault).__name__}"
             if not settled and len(suspects) > MOST_FAILURES:
                 raise SystemicFailureError from fault

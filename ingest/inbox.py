@@ -14,8 +14,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 
+from ingest.metrics import count_settled
 from ingest.models import IngestRequest
 from profiles.activity.partitions import PartitionedTable
 from profiles.bulk import BulkTable, array_literal
@@ -154,7 +155,7 @@ def _waiting(which: str, parameters: Sequence[Any]) -> list[Waiting]:
 
 
 def settle(settlements: Sequence[Settlement], now: datetime) -> None:
-    """Delete settled requests from the inbox and file them, in the caller's transaction."""
+    """Delete settled requests from the inbox and file them, in the caller's transaction; count them after it."""
     with connection.cursor() as cursor:
         cursor.execute(
             "DELETE FROM ingest_inboxrequest WHERE id = ANY(%s::bigint[])",
@@ -183,6 +184,8 @@ def settle(settlements: Sequence[Settlement], now: datetime) -> None:
             for s in settlements
         ]
     )
+    outcomes = [(s.verdict.name.lower(), s.reason) for s in settlements]
+    transaction.on_commit(lambda: count_settled(outcomes))
 
 
 def applied_digests(floors: dict[UUID, datetime]) -> set[tuple[UUID, UUID]]:

@@ -1,5 +1,6 @@
 """Celery's way into ingest: apply what waits, keep partitions ahead."""
 
+import logging
 import time
 from datetime import UTC, datetime
 
@@ -8,17 +9,31 @@ from celery import shared_task
 from ingest import apply, inbox, wake
 from profiles.activity import partitions
 
+# After every request of a batch failed: the fault is ours and stays until somebody mends it, so say it now and then.
+SECONDS_OF_REST = 30.0
 SECONDS_AT_MOST = 20.0  # of one task, so that a warm shutdown need not wait long; what is left is found by the sweep
+
+log = logging.getLogger(__name__)
+
+_resting_until = 0.0
 
 
 @shared_task
 def apply_waiting() -> int:
     """Apply batches until nothing waits, and return how many requests were settled."""
+    global _resting_until
     wake.taken()
+    if time.monotonic() < _resting_until:
+        return 0
     until = time.monotonic() + SECONDS_AT_MOST
     settled = 0
     while time.monotonic() < until:
-        done = apply.apply_waiting()
+        try:
+            done = apply.apply_waiting()
+        except apply.SystemicFailureError:
+            log.critical("nothing_can_be_applied", exc_info=True)
+            _resting_until = time.monotonic() + SECONDS_OF_REST
+            break
         settled += done
         if not done:
             break

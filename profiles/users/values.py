@@ -60,9 +60,11 @@ def show(value: Any, at_once: int = TEXT_AT_ONCE) -> Shown:
 
 
 def number_text(number: int | float) -> str:
-    """Say a number as the SDK meant it: 5.0 is 5, nothing is rounded."""
-    is_whole = abs(number) < _SHORTEST_EXPONENT and float(number).is_integer()
-    return str(int(number)) if is_whole else str(number)
+    """Say a number as the SDK meant it: 5.0 is 5, and sums of cents end where cents do."""
+    if abs(number) >= _SHORTEST_EXPONENT:
+        return str(number)
+    # The sixteenth digit of a double is where binary fractions show.
+    return str(int(number)) if float(number).is_integer() else f"{number:.15g}"
 
 
 def plain_text(value: Any) -> str:
