@@ -196,6 +196,11 @@ CACHES = {
     }
 }
 
+# --- Ingest -------------------------------------------------------------------------------------
+
+# Raw requests are kept to find retries, to be looked at, and to be applied again after a mended fault.
+REQUESTS_KEPT_DAYS = env.number("REQUESTS_KEPT_DAYS", 8)
+
 # --- Celery -------------------------------------------------------------------------------------
 
 CELERY_BROKER_URL = env.celery_broker_url(REDIS_URL)
@@ -224,6 +229,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 15.0,
         "options": {"expires": 15.0},
     },
+    "drop-old-requests": {"task": "ingest.tasks.drop_old_requests", "schedule": 3600.0},
     "make-partitions": {"task": "ingest.tasks.make_partitions", "schedule": 3600.0},
     "refresh-scores": {
         "task": "profiles.engagement.tasks.refresh_stale",

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
 
 from ingest import app_keys, inbox
@@ -31,7 +32,6 @@ from profiles.users.identities import Identities, load_identities
 log = logging.getLogger(__name__)
 
 BATCH_SIZE = 3000
-DIGESTS_KEPT = timedelta(days=8)
 SHRINKING = 8  # how much shorter the next prefix is after a failure
 MOST_FAILURES = 10  # of single requests in one batch, with no success among them: then the fault is ours, not theirs
 
@@ -186,7 +186,7 @@ class _Batch:
     def _without_duplicates(self, understood: list[Understood]) -> list[Understood]:
         """Leave out what was applied before, or stands twice in this batch."""
         floors: dict[UUID, datetime] = {}
-        oldest = self.now - DIGESTS_KEPT
+        oldest = self.now - timedelta(days=settings.REQUESTS_KEPT_DAYS)
         for item in understood:
             request = item.request
             if request.digest is None or request.stamped_at is None:

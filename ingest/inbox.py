@@ -188,6 +188,29 @@ def settle(settlements: Sequence[Settlement], now: datetime) -> None:
     transaction.on_commit(lambda: count_settled(outcomes))
 
 
+# Moves requests back: what was refused once must not be refused again by the old row, nor stand there twice.
+_RESUBMIT = """
+WITH refused AS (
+    DELETE FROM ingest_request
+    WHERE verdict = %s AND received_at >= %s AND (%s = '' OR reason = %s)
+    RETURNING id, app_id, received_at, query, body, content_type, ip, user_agent
+)
+INSERT INTO ingest_inboxrequest (shard, app_id, received_at, query, body, content_type, ip, user_agent)
+SELECT 0, app_id, received_at, query, body, content_type, ip, user_agent FROM refused ORDER BY id
+"""
+
+
+def resubmit_refused(since: datetime, reason: str = "") -> int:
+    """Put refused requests back into the inbox, oldest first, and return how many.
+
+    All into one shard: the batch takes the locks of the shards that their users turn out to live in.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_RESUBMIT, [int(Verdict.REFUSED), since, reason, reason])
+        count: int = cursor.rowcount
+        return count
+
+
 def applied_digests(floors: dict[UUID, datetime]) -> set[tuple[UUID, UUID]]:
     """Return (device key, digest) of what was applied for each device since its floor.
 

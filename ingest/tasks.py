@@ -2,9 +2,10 @@
 
 import logging
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from celery import shared_task
+from django.conf import settings
 
 from ingest import apply, inbox, wake
 from profiles.activity import partitions
@@ -45,3 +46,9 @@ def make_partitions() -> list[str]:
     """Make the partitions of the near future."""
     now = datetime.now(tz=UTC)
     return partitions.ensure(partitions.EVENTS, now) + partitions.ensure(inbox.REQUESTS, now)
+
+
+@shared_task
+def drop_old_requests() -> list[str]:
+    """Drop raw requests that are older than they are kept."""
+    return partitions.drop_before(inbox.REQUESTS, datetime.now(tz=UTC) - timedelta(days=settings.REQUESTS_KEPT_DAYS))

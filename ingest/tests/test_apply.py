@@ -1,10 +1,12 @@
 """What waits is applied exactly once, in order per user, and one poison request holds up nobody."""
 
+import io
 from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
 import pytest
+from django.core.management import call_command
 from django.db import OperationalError, connection
 
 from ingest import apply, inbox
@@ -161,6 +163,18 @@ class TestPoison:
         assert {request.reason for request in refused} == {"failed_ValueError"}
         assert refused.count() == 2
         assert bytes(refused[0].body).startswith(b"app_key=")
+
+    def test_is_applied_again_after_the_fault_was_mended(self, app: App) -> None:
+        with mock.patch.object(Folder, "fold", side_effect=ValueError("a bug")):
+            send(app, "phone", 0, events=[{"key": "x"}])
+            apply_all()
+        out = io.StringIO()
+        call_command("replay", "--dry-run", stdout=out)
+        assert out.getvalue().split() == ["1", "failed_ValueError"]
+        call_command("replay", "--reason", "failed_ValueError", stdout=io.StringIO())
+        assert apply_all() == 1
+        assert user_of(app, "phone").activity.events_count == 1
+        assert [request.verdict for request in IngestRequest.objects.all()] == [Verdict.APPLIED]
 
     def test_is_refused_when_it_waits_alone(self, app: App, poison: None) -> None:
         send(app, "poison")

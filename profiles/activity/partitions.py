@@ -93,3 +93,22 @@ def ensure(table: PartitionedTable, now: datetime, *, since: datetime | None = N
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [PARTITION_LOCK])
     return [name for name, _, _ in missing]
+
+
+def drop_before(table: PartitionedTable, moment: datetime) -> list[str]:
+    """Drop the partitions that hold nothing from `moment` on, and return their names. The first, open one stays."""
+    day = moment.astimezone(UTC).date()
+    old = [name for name in existing(table) if (start := _start_in(table, name)) and table.after(start) <= day]
+    with connection.cursor() as cursor:
+        for name in old:
+            cursor.execute(f'DROP TABLE "{name}"')
+    return old
+
+
+def _start_in(table: PartitionedTable, name: str) -> date | None:
+    """Return the first day of a partition by its name; None for the one that is open to the past."""
+    form = f"{table.table}_%Y_%m" if table.unit == "month" else f"{table.table}_%Y_%m_%d"
+    try:
+        return datetime.strptime(name, form).replace(tzinfo=UTC).date()
+    except ValueError:
+        return None
