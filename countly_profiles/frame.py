@@ -101,7 +101,7 @@ def _navigation(app: App, namespace: str) -> tuple[NavigationItem, ...]:
     for label, icon, address, namespaces, count in (
         ("Users", "users", "directory:users", {"directory", "profile"}, users),
         ("Crashes", "bug", "crashes:list", {"crashes"}, crashes),
-        ("Funnels", "funnel", "funnels:funnels", {"funnels"}, None),
+        ("Funnels", "funnel", "funnels:list", {"funnels"}, None),
     ):
         try:
             url = reverse(address, args=[app.public_id])

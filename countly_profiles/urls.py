@@ -20,5 +20,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("apps/<public_id>/", include("profiles.users.urls")),
     path("apps/<public_id>/", include("profiles.directory.urls")),
     path("apps/<public_id>/", include("profiles.crashes.urls")),
+    path("apps/<public_id>/", include("profiles.funnels.urls")),
     path("apps/<public_id>/", include("profiles.profile.urls")),
 ]

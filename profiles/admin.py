@@ -1,4 +1,5 @@
 """Gathers the admin of every subject for Django's autodiscovery; nothing is defined here."""
 
 import profiles.access.admin
-import profiles.crashes.admin  # noqa: F401
+import profiles.crashes.admin
+import profiles.funnels.admin  # noqa: F401

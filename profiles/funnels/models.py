@@ -22,9 +22,7 @@ class Funnel(models.Model):
     """An ordered list of steps that an app wants its users to pass."""
 
     app = models.ForeignKey(App, models.CASCADE, related_name="funnels")
-    public_id = models.CharField(
-        max_length=32, unique=True, default=new_funnel_id, editable=False
-    )
+    public_id = models.CharField(max_length=32, unique=True, default=new_funnel_id, editable=False)
     name = models.CharField(max_length=120)
     description = models.TextField(blank=True, default="")
     window_seconds = models.PositiveIntegerField(
@@ -35,16 +33,10 @@ class Funnel(models.Model):
     is_same_session = models.BooleanField("same session", default=False)
     position = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
-    revision = models.PositiveIntegerField(
-        default=1, help_text="Raised when what it counts changes."
-    )
+    revision = models.PositiveIntegerField(default=1, help_text="Raised when what it counts changes.")
     computed_revision = models.PositiveIntegerField(default=0)
-    computed_users = models.BigIntegerField(
-        default=0, help_text="Progress of the computation over all history."
-    )
-    computed_upto = models.UUIDField(
-        null=True, help_text="Where a computation that was interrupted goes on."
-    )
+    computed_users = models.BigIntegerField(default=0, help_text="Progress of the computation over all history.")
+    computed_upto = models.UUIDField(null=True, help_text="Where a computation that was interrupted goes on.")
     computed_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -61,9 +53,7 @@ class FunnelStep(models.Model):
     """One step: an event key and what its segmentation must say."""
 
     funnel = models.ForeignKey(Funnel, models.CASCADE, related_name="steps")
-    position = models.PositiveSmallIntegerField(
-        validators=[MinValueValidator(1), MaxValueValidator(MAX_STEPS)]
-    )
+    position = models.PositiveSmallIntegerField(validators=[MinValueValidator(1), MaxValueValidator(MAX_STEPS)])
     event_key = models.CharField(max_length=128)
     filters = models.JSONField(
         default=list,
@@ -74,9 +64,7 @@ class FunnelStep(models.Model):
     class Meta:
         ordering = ["position"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["funnel", "position"], name="funnel_step_position_once"
-            ),
+            models.UniqueConstraint(fields=["funnel", "position"], name="funnel_step_position_once"),
             models.CheckConstraint(
                 condition=models.Q(position__gte=1) & models.Q(position__lte=MAX_STEPS),
                 name="funnel_step_position_1_8",
@@ -92,9 +80,7 @@ class FunnelCompletion(models.Model):
 
     pk = models.CompositePrimaryKey("user_id", "funnel")
     user_id = models.UUIDField()
-    funnel = models.ForeignKey(
-        Funnel, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
-    )
+    funnel = models.ForeignKey(Funnel, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
     app = app_column()
     steps_reached = models.SmallIntegerField()
     step_times = ArrayField(models.DateTimeField())
@@ -102,8 +88,4 @@ class FunnelCompletion(models.Model):
     computed_at = models.DateTimeField()
 
     class Meta:
-        indexes = [
-            models.Index(
-                fields=["funnel", "steps_reached"], name="funnel_completion_reached"
-            )
-        ]
+        indexes = [models.Index(fields=["funnel", "steps_reached"], name="funnel_completion_reached")]

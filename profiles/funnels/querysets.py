@@ -14,17 +14,16 @@ from django.db import connection
 from django.db.models import Count, F, Q, QuerySet, Sum
 
 from profiles.access.models import App, AppTotals
+from profiles.activity.happenings import VIEW_KEY
 from profiles.activity.models import EventKey
 from profiles.funnels import sql
 from profiles.funnels.matcher import FunnelRule, Journey, Occurrence, Step
 from profiles.funnels.models import Funnel, FunnelCompletion
 from profiles.funnels.segmentation import read_condition
+from profiles.funnels.words import CRASH, SESSION
 
 logger = logging.getLogger(__name__)
 
-SESSION = "[CLY]_session"
-CRASH = "[CLY]_crash"
-VIEW = "[CLY]_view"
 # Events of the SDK's own that are stored elsewhere than among the events.
 SOURCES: Final = {SESSION: sql.SESSION_SOURCE, CRASH: sql.CRASH_SOURCE}
 
@@ -179,5 +178,5 @@ def waiting_funnels() -> list[tuple[int, int]]:
 
 def event_key_suggestions(app: App, limit: int = 200) -> list[str]:
     """Return what a step may be: what the SDK sends by itself, then the app's event keys by name."""
-    keys = EventKey.objects.filter(app=app).exclude(key__in=[*SOURCES, VIEW]).order_by("key")
-    return [SESSION, VIEW, CRASH, *keys.values_list("key", flat=True)[:limit]]
+    keys = EventKey.objects.filter(app=app).exclude(key__in=[*SOURCES, VIEW_KEY]).order_by("key")
+    return [SESSION, VIEW_KEY, CRASH, *keys.values_list("key", flat=True)[:limit]]
