@@ -26,7 +26,7 @@ from profiles.activity import recording, services as activity_services
 from profiles.activity.models import Stale
 from profiles.crashes import services as crash_services
 from profiles.identity import services as identity_services
-from profiles.users import keys, services as user_services
+from profiles.users import device_models, keys, memory, services as user_services, tokens
 from profiles.users.identities import Identities, load_identities
 
 log = logging.getLogger(__name__)
@@ -260,7 +260,7 @@ class _Batch:
         key_ids = activity_services.event_key_ids(
             (item.app.id, event.key) for item in stage for event in item.request.events
         )
-        device_names = user_services.device_names_of(
+        device_names = device_models.device_names_of(
             {item.request.facts.device for item in stage if item.request.facts and item.request.facts.device}
         )
         folder = Folder(activity, profiles, self.zones, key_ids, device_names)
@@ -278,9 +278,9 @@ class _Batch:
         activity_services.add_to_days(folded.days)
         changed = [folded.profiles[user_id] for user_id in folded.changed_profiles]
         user_services.save_activity(folded.activity[user_id] for user_id in folded.app_of_user)
-        user_services.remember_properties(folded.property_entries)
-        user_services.remember_consents(folded.consent_entries)
-        user_services.register_tokens(folded.token_entries)
+        memory.remember_properties(folded.property_entries)
+        memory.remember_consents(folded.consent_entries)
+        tokens.register_tokens(folded.token_entries)
         user_services.count_users(folded.new_users, folded.newly_identified)
         user_services.give_uids(changed)
         user_services.save_profiles(changed)

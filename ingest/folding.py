@@ -26,7 +26,9 @@ from profiles.activity.sessions import Signal
 from profiles.crashes.fingerprint import CrashFacts
 from profiles.crashes.services import Occurrence
 from profiles.users import keys, merging, pictures, properties
-from profiles.users.services import Activity, ConsentEntry, PropertyEntry, TokenEntry, new_profile
+from profiles.users.memory import ConsentEntry, PropertyEntry
+from profiles.users.services import Activity, new_profile
+from profiles.users.tokens import TokenEntry
 
 GPS_OUTLIVES_IP = timedelta(days=7)  # a place guessed from an address does not replace a measured one so young
 _PROPERTY_LIMITS = properties.PropertyLimits()

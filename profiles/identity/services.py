@@ -15,7 +15,7 @@ import msgspec
 
 from profiles.activity import services as activity_services
 from profiles.crashes import services as crash_services
-from profiles.users import keys, merging, services as user_services
+from profiles.users import keys, memory, merging, services as user_services, tokens
 from profiles.users.models import Identity, Merge
 from profiles.users.services import Activity
 
@@ -70,7 +70,8 @@ def merge_for_sdk(
     )
     merged = merging.merge(survivor, absorbed, survivor_id=survivor_id, survivor_device_id=survivor_device_id)
     activity_services.move_history(absorbed_id, survivor_id)
-    user_services.move_memory(absorbed_id, survivor_id)
+    memory.move_memory(absorbed_id, survivor_id)
+    tokens.move_tokens(absorbed_id, survivor_id)
     lost_crash_users = crash_services.move(absorbed_id, survivor_id)
     user_services.forget_user(absorbed_id)
     _save(merged.fields)

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 from celery import shared_task
 
-from profiles.users import services
+from profiles.users import device_models
 
 
 @shared_task
 def look_up_device_names() -> int:
     """Find out what new device models are called."""
-    return services.look_up_device_names(datetime.now(tz=UTC))
+    return device_models.look_up_device_names(datetime.now(tz=UTC))

@@ -6,7 +6,7 @@ from unittest import mock
 import pytest
 
 from profiles.tests.factories import make_app, make_user
-from profiles.users import services
+from profiles.users import device_models
 from profiles.users.device_names import find_names
 from profiles.users.models import AppUser, DeviceModel
 
@@ -25,17 +25,17 @@ class TestLookUp:
         app = make_app()
         galaxy = make_user(app, "a", device="SM-S921B")
         other = make_user(app, "b", device="unheard of")
-        assert services.device_names_of({"SM-S921B", "unheard of"}) == {}
-        with mock.patch.object(services, "find_names", return_value={"SM-S921B": "Samsung Galaxy S24"}):
-            assert services.look_up_device_names(NOW) == 2
+        assert device_models.device_names_of({"SM-S921B", "unheard of"}) == {}
+        with mock.patch.object(device_models, "find_names", return_value={"SM-S921B": "Samsung Galaxy S24"}):
+            assert device_models.look_up_device_names(NOW) == 2
         assert AppUser.objects.get(id=galaxy.id).device_label == "Samsung Galaxy S24"
         assert AppUser.objects.get(id=other.id).device_label == "unheard of"
-        assert services.device_names_of({"SM-S921B"}) == {"SM-S921B": "Samsung Galaxy S24"}
+        assert device_models.device_names_of({"SM-S921B"}) == {"SM-S921B": "Samsung Galaxy S24"}
 
     def test_a_model_is_asked_for_once(self) -> None:
-        services.device_names_of({"unheard of"})
-        with mock.patch.object(services, "find_names", return_value={}):
-            assert services.look_up_device_names(NOW) == 1
-            services.device_names_of({"unheard of"})
-            assert services.look_up_device_names(NOW) == 0
+        device_models.device_names_of({"unheard of"})
+        with mock.patch.object(device_models, "find_names", return_value={}):
+            assert device_models.look_up_device_names(NOW) == 1
+            device_models.device_names_of({"unheard of"})
+            assert device_models.look_up_device_names(NOW) == 0
         assert DeviceModel.objects.get().name is None
