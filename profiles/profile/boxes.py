@@ -14,6 +14,8 @@ from django.utils.safestring import SafeString
 from profiles.access.models import App
 from profiles.activity import boxes as activity
 from profiles.crashes import boxes as crashes
+from profiles.engagement import boxes as engagement
+from profiles.funnels import boxes as funnels
 from profiles.profile.choices import Choices
 from profiles.profile.incidents import CrashIncidents
 from profiles.users import boxes as users
@@ -76,6 +78,10 @@ def _properties(asked: Asked) -> object:
     )
 
 
+def _engagement(asked: Asked) -> object:
+    return engagement.engagement_box(asked.app, asked.user, asked.now)
+
+
 def _affected_crashes(asked: Asked) -> object:
     return crashes.affected_crashes_box(asked.app, asked.user, asked.now)
 
@@ -113,8 +119,13 @@ def _event_timeline(asked: Asked) -> object:
     )
 
 
+def _funnels(asked: Asked) -> object:
+    return funnels.funnels_box(asked.app, asked.user, asked.now)
+
+
 BOXES: Final[tuple[Box, ...]] = (
     Box("user-details", "User details", "left", _details, "users/_details.html"),
+    Box("engagement", "Engagement", "left", _engagement, "engagement/_engagement.html"),
     Box("custom-properties", "Custom properties", "left", _properties, "users/_properties.html"),
     Box("affected-crashes", "Affected crashes", "left", _affected_crashes, "crashes/_affected_crashes.html"),
     Box("devices", "Devices and tokens", "left", _devices, "users/_devices.html"),
@@ -122,6 +133,7 @@ BOXES: Final[tuple[Box, ...]] = (
     Box("timeline", "Timeline", "right", _timeline, "activity/_timeline.html"),
     Box("session-history", "Session history", "right", _session_history, "activity/_session_history.html"),
     Box("event-timeline", "Event timeline", "right", _event_timeline, "activity/_event_timeline.html"),
+    Box("funnels", "Funnels", "right", _funnels, "funnels/_funnels.html"),
 )
 BOX_BY_NAME: Final = {box.name: box for box in BOXES}
 

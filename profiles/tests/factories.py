@@ -16,6 +16,7 @@ from profiles.access.services import create_app
 from profiles.activity.models import DailyActivity, Event, EventKey, Session
 from profiles.activity.services import POSITIONS
 from profiles.crashes.models import Crash, CrashGroup, CrashUser
+from profiles.funnels.models import Funnel, FunnelStep
 from profiles.users.keys import uid as uid_of, user_key
 from profiles.users.models import AppUser, PropertyChange, UserActivity
 
@@ -181,6 +182,14 @@ def make_crash(user: AppUser, group: CrashGroup, occurred_at: datetime, *, app_v
         app_version=app_version,
         report={"error": group.title},
     )
+
+
+def make_funnel(app: App, name: str, *event_keys: str, **fields: Any) -> Funnel:
+    """Make a funnel of these steps, without conditions."""
+    funnel = Funnel.objects.create(app=app, name=name, **fields)
+    for position, event_key in enumerate(event_keys, start=1):
+        FunnelStep.objects.create(funnel=funnel, position=position, event_key=event_key)
+    return funnel
 
 
 def make_property_change(

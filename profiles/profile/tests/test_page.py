@@ -17,6 +17,7 @@ from profiles.tests.factories import (
     make_crash_group,
     make_day,
     make_event,
+    make_funnel,
     make_people,
     make_property_change,
     make_session,
@@ -30,7 +31,7 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 # A page of any size: session, person, app, user, the frame around the page, and the boxes; each box also costs three
 # for its savepoint and its time limit.
-PAGE_QUERIES = 49
+PAGE_QUERIES = 63
 BOX_QUERIES_AT_MOST = 16
 
 
@@ -75,6 +76,7 @@ def _rich_user(app: App, rows: int = 1) -> AppUser:
         consent={f"feature{index}": True for index in range(rows)},
         activity={"sessions_count": rows, "total_seconds": 90, "events_count": rows},
     )
+    make_funnel(app, "First purchase", "tap", "purchase")
     group = make_crash_group(app, "NullPointerException", NOON)
     for index in range(rows):
         start = NOON - timedelta(hours=index)
@@ -154,9 +156,18 @@ def test_the_page_names_the_person_and_every_box(people: People) -> None:
     page = _get(people, _rich_user(people.app))
     for words in ("Elif Demirtaş", "Identified", "Izmir, Türkiye", "iPhone 16 Pro, iOS 18.1", "elif@kahve.test"):
         assert words in page
-    for heading in ("User details", "Custom properties", "Affected crashes", "Timeline", "Session history"):
+    for heading in (
+        "User details",
+        "Engagement",
+        "Custom properties",
+        "Affected crashes",
+        "Timeline",
+        "Session history",
+        "Event timeline",
+        "Funnels",
+    ):
         assert f">{heading}</h2>" in page
-    assert ">Event timeline</h2>" in page
+    assert "Not Completed" in page
 
 
 def test_nothing_fails_in_a_rich_page(people: People) -> None:
