@@ -17,7 +17,7 @@ class Command(BaseCommand):
         parser.add_argument("--name", default="", help="what the key is for")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        people = get_user_model()._default_manager
+        people = get_user_model().objects
         user = people.filter(**{get_user_model().USERNAME_FIELD: options["username"]}).first()
         if user is None:
             raise CommandError(f"There is no person with the username {options['username']!r}.")
