@@ -87,7 +87,7 @@ def engagement_box(app: App, user: AppUser, now: datetime) -> EngagementBox:
         line=line,
         line_ground=f"{line}V{LINE_HEIGHT}H0Z",
         line_days=HISTORY_DAYS,
-        highest=f"{_plain(top / MAX_SCORE * 100)}%",
+        highest=f"{top / MAX_SCORE * 100:.1f}".removesuffix(".0") + "%",
         history=points,
     )
 
@@ -106,7 +106,9 @@ def _lines(factors: tuple[Factor, Factor, Factor]) -> list[FactorLine]:
 def _rank(app: App, score: float) -> str:
     """Say how many have less, rounded down, so that it never says too much."""
     share = share_below(app, score)
-    return "" if share is None else f"higher than {int(share * 100)}% of users"
+    if share is None:
+        return ""
+    return "the highest of all users" if share == 1 else f"higher than {int(share * 100)}% of users"
 
 
 def _line(points: list[Point], top: float) -> str:
@@ -121,4 +123,4 @@ def _line(points: list[Point], top: float) -> str:
 
 
 def _plain(number: float) -> str:
-    return f"{number:.1f}".removesuffix(".0")
+    return f"{number:.2f}".rstrip("0").rstrip(".")

@@ -37,7 +37,7 @@ def options_text(rule: FunnelRule) -> str:
     """Say what else an attempt must keep to."""
     parts = []
     if rule.window is not None:
-        parts.append(f"within {length_of(rule.window)}")
+        parts.append(f"within {length_of(rule.window).removesuffix(' 00 s').removesuffix(' 00 m')}")
     if rule.same_session:
         parts.append("in one session")
     return ", ".join(parts)
