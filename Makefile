@@ -10,13 +10,14 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-warn-script-location
 TEST_PROCESSES ?= 2
 
-.PHONY: help venv run test lint format
+.PHONY: help venv run test lint format bench
 
 help:
 	@echo "make run    start everything on http://127.0.0.1:8000/ (PORT, DATA_DIR, DATABASE_URL, REDIS_URL, DEMO=0)"
 	@echo "make test   run the tests"
 	@echo "make lint   check format, lint, types, layers, migrations and deployment settings"
 	@echo "make format put the code into its format"
+	@echo "make bench  measure; one JSON object a line (BENCH_ARGS='--quick intake')"
 
 venv: $(VENV)/.installed
 
@@ -58,6 +59,9 @@ lint: venv
 	@$(BIN)/lint-imports --no-logo
 	@$(DEPLOYED) $(BIN)/python -W ignore manage.py makemigrations --check --dry-run
 	@$(DEPLOYED) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+bench: $(VENV)/.product
+	@$(BIN)/python manage.py run_bench $(BENCH_ARGS)
 
 format: venv
 	@$(BIN)/ruff format .

@@ -18,6 +18,10 @@ from django.db import connection
 _encode_json = msgspec.json.Encoder().encode
 
 
+def _uuid(value: UUID) -> str:
+    return f"{value.int:032x}"  # a third of the cost of str
+
+
 def _boolean(value: Any) -> str:
     return "t" if value else "f"
 
@@ -31,7 +35,7 @@ def _bytes(value: Any) -> str:
 
 
 _TO_TEXT: dict[str, Callable[[Any], str]] = {
-    "uuid": str,
+    "uuid": _uuid,
     "bigint": str,
     "integer": str,
     "smallint": str,

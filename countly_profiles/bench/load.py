@@ -44,7 +44,7 @@ def post(address: str, app_key: str, seconds: float, *, first_number: int = 0, r
     if _WRK is None:
         return _post_by_python(url, app_key, seconds, first_number, pause_ms)
     arguments = [_WRK, "-t1", f"-c{CONNECTIONS}", f"-d{round(seconds)}s", "--timeout", "10s", "-s", str(_SCRIPT), url]
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - our own words
         [*arguments, "--", app_key, str(first_number), str(pause_ms)], capture_output=True, text=True, check=True
     )
     return Load(**json.loads(done.stdout.strip().splitlines()[-1]))
