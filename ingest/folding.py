@@ -19,6 +19,7 @@ from ingest.wire.crash import CrashReport
 from ingest.wire.details import UserDetails
 from ingest.wire.events import Event
 from ingest.wire.metrics import DIRECT
+from ingest.wire.push_token import PushProvider
 from ingest.wire.request import SdkRequest
 from profiles.activity.recording import ViewEnd
 from profiles.activity.services import POSITIONS, DayTotals, EventRow, SessionFacts
@@ -300,6 +301,8 @@ class Folder:
         if not changes:
             return
         self._change(profile, {"consent": profile["consent"] | changes})
+        if changes.get("push") is False:
+            self._forget_tokens(item)
         self.folded.consent_entries.append(
             ConsentEntry(
                 user_id=item.user_id,
@@ -336,6 +339,22 @@ class Folder:
                     registered_at=item.request.at,
                 )
             )
+
+    def _forget_tokens(self, item: Understood) -> None:
+        """Give up the user's tokens of every provider: push is not wanted any more."""
+        self.folded.token_entries += [
+            TokenEntry(
+                user_id=item.user_id,
+                app_id=item.app.id,
+                original_user_id=item.device_key,
+                provider=provider.value,
+                environment="",
+                token="",
+                locale="",
+                registered_at=item.request.at,
+            )
+            for provider in PushProvider
+        ]
 
     def _events(self, item: Understood, activity: Activity) -> None:
         request = item.request
