@@ -44,6 +44,7 @@ def poison() -> Iterator[None]:
 
 
 class TestApplied:
+    @pytest.mark.rule("order.parameters_together")
     def test_a_request_becomes_a_profile(self, app: App) -> None:
         send(app, "phone", 0, begin_session=1, metrics={"_os": "Android", "_app_version": "1.4.2"})
         send(app, "phone", 60, session_duration=60, events=[{"key": "buy"}, {"key": "share"}])
@@ -55,17 +56,20 @@ class TestApplied:
         assert event_keys_of(app, user) == ["buy", "share"]
         assert days_of(app) == [("2026-03-10", 1, 2, 60)]
 
+    @pytest.mark.rule("time.app_days")
     def test_a_day_is_a_day_of_the_app(self, app: App) -> None:
         send(app, "phone", 9.5 * 3600, events=[{"key": "late at night"}])
         apply_all()
         assert days_of(app) == [("2026-03-11", 0, 1, 0)]
 
+    @pytest.mark.rule("order.arrival")
     def test_requests_of_one_user_are_applied_in_order(self, app: App) -> None:
         for number in range(20):
             send(app, "phone", number, user_details={"custom": {"n": number, "all": {"$push": number}}})
         apply_all(limit=7)
         assert user_of(app, "phone").custom == {"n": 19, "all": list(range(20))}
 
+    @pytest.mark.rule("identity.uid")
     def test_uids_follow_first_contact(self, app: App) -> None:
         for device_id in ("c", "a", "b"):
             send(app, device_id, events=[{"key": "x"}])
@@ -108,6 +112,7 @@ class TestApplied:
 
 
 class TestExactlyOnce:
+    @pytest.mark.rule("retries.once")
     def test_a_retry_changes_nothing(self, app: App) -> None:
         for _ in range(2):
             send(app, "phone", 0, begin_session=1, rr=_)
@@ -120,6 +125,7 @@ class TestExactlyOnce:
         assert after == before
         assert IngestRequest.objects.filter(verdict=Verdict.DUPLICATE).count() == 3
 
+    @pytest.mark.rule("retries.interleaved")
     def test_interleaved_retries_are_found(self, app: App) -> None:
         for _ in range(3):
             for number in range(5):
@@ -127,12 +133,14 @@ class TestExactlyOnce:
             apply_all()
         assert event_keys_of(app, user_of(app, "phone")) == ["e0", "e1", "e2", "e3", "e4"]
 
+    @pytest.mark.rule("retries.another_device")
     def test_the_same_words_of_another_device_are_no_retry(self, app: App) -> None:
         for device_id in ("a", "b"):
             send(app, device_id, 0, events=[{"key": "buy"}])
         apply_all()
         assert not IngestRequest.objects.filter(verdict=Verdict.DUPLICATE).exists()
 
+    @pytest.mark.rule("retries.unstamped")
     def test_without_a_stamp_nothing_is_taken_for_a_retry(self, app: App) -> None:
         for _ in range(2):
             send(app, "iot", None, events=[{"key": "measured"}])

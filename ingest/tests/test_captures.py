@@ -106,6 +106,7 @@ each_file = pytest.mark.parametrize(("app", "file"), [(file, file) for file in F
 
 @each_file
 class TestEveryCapture:
+    @pytest.mark.rule("answers.success", "delivery.queue_never_blocked")
     def test_is_answered_as_an_sdk_expects(self, app: App, file: str) -> None:
         for capture, answered in zip(captures(file), replay(app, *captures(file)), strict=True):
             assert answered.status == 200, capture
@@ -142,6 +143,7 @@ class TestEveryCapture:
         assert one_by_one["profiles_dailyactivity"] == at_once["profiles_dailyactivity"]
         assert {table: len(rows) for table, rows in one_by_one.items()} == {t: len(rows) for t, rows in at_once.items()}
 
+    @pytest.mark.rule("retries.once")
     def test_changes_nothing_the_second_time(self, app: App, file: str) -> None:
         again = [c for c in captures(file) if str(c) not in WITHOUT_STAMP]
         replay(app, *captures(file))
@@ -232,6 +234,7 @@ def user_of_merge(app: App, old_device_id: str, new_device_id: str) -> tuple[App
 
 
 class TestNode:
+    @pytest.mark.rule("details.modifiers")
     def test_modifiers_on_a_fresh_profile(self, app: App) -> None:
         replay(app, *lines("nodejs", 7))
         apply_all()
@@ -279,6 +282,7 @@ class TestNode:
         crash = Crash.objects.get()
         assert crash.app_version == "1.2.3"
 
+    @pytest.mark.rule("merge.with_and_without")
     def test_ids_change_with_and_without_a_merge(self, app: App) -> None:
         replay(app, *lines("nodejs", *range(1, 22)))
         apply_all()
@@ -290,12 +294,14 @@ class TestNode:
         other = activity(app, "user-43")
         assert (other.sessions_count, other.total_seconds) == (1, 5)
 
+    @pytest.mark.rule("sessions.retried_begin")
     def test_a_retried_begin_is_one_session(self, app: App) -> None:
         replay(app, *(capture for capture in captures("nodejs") if capture.device_id == "retry-device"))
         apply_all()
         assert activity(app, "retry-device").sessions_count == 1
         assert IngestRequest.objects.filter(verdict=Verdict.DUPLICATE).count() == 2
 
+    @pytest.mark.rule("consent.never_blocks")
     def test_consent_and_no_place(self, app: App) -> None:
         replay(app, *(capture for capture in captures("nodejs") if capture.device_id == "consent-device"))
         apply_all()
@@ -304,6 +310,7 @@ class TestNode:
         assert profile.consent["star-rating"] is False
         assert (profile.country, profile.city) == (None, None)
 
+    @pytest.mark.rule("bulk.captured")
     def test_bulk(self, app: App) -> None:
         replay(app, *(capture for capture in captures("nodejs") if capture.path == "/i/bulk"))
         apply_all()
@@ -341,6 +348,7 @@ class TestWeb:
         assert (active.sessions_count, active.crashes_count) == (1, 1)
         assert Merge.objects.count() == 1
 
+    @pytest.mark.rule("sessions.web_without_cookie")
     def test_without_a_cookie_each_ping_begins_a_session(self, app: App) -> None:
         replay(app, *(capture for capture in captures("web") if capture.device_id == "web-consent"))
         apply_all()
@@ -360,6 +368,7 @@ class TestSalt:
         assert user(app, "salted-device").name == "Pic"
         assert user(app, "salted-device").custom == {"a": 1}
 
+    @pytest.mark.rule("answers.no_checksum")
     def test_an_unsigned_request_is_turned_away_with_200(self, app: App) -> None:
         use_salt(app, SALT)
         answered = send(Client(), lines("nodejs", 1)[0])
@@ -374,6 +383,7 @@ class TestSalt:
 class TestOffline:
     """Begin at T, a minute, a quarter, end; begin an hour later: all of it delivered within a second."""
 
+    @pytest.mark.rule("sessions.offline")
     def test_an_hour_is_two_sessions(self, app: App) -> None:
         start = NOW - timedelta(hours=3)
         parts: list[tuple[float, dict[str, Any]]] = [

@@ -61,6 +61,7 @@ def _deliver(requests: list[Sent], batch: int) -> dict[str, Any]:
     return _state(app)
 
 
+@pytest.mark.rule("sessions.any_order")
 @_one_at_a_time
 @given(signals=_signals, data=st.data(), batch=st.integers(1, 12))
 def test_sessions_do_not_depend_on_the_order_of_arrival(signals: list[Sent], data: st.DataObject, batch: int) -> None:
@@ -86,6 +87,7 @@ def test_kept_totals_are_those_of_the_rows(signals: list[Sent]) -> None:
 class TestSessionRules:
     """The cases of Countly's protocol, through the door and into the tables."""
 
+    @pytest.mark.rule("sessions.table")
     @pytest.mark.parametrize(
         ("requests", "sessions", "total_seconds"),
         [
@@ -151,6 +153,7 @@ class TestSessionRules:
         assert state["sessions"] == sessions
         assert state["hot row"][:2] == [len(sessions), total_seconds]
 
+    @pytest.mark.rule("sessions.offline")
     def test_offline_for_an_hour_delivered_at_once(self) -> None:
         state = _deliver(
             [
@@ -186,6 +189,7 @@ _histories = st.lists(
 )
 
 
+@pytest.mark.rule("merge.loses_nothing")
 @_one_at_a_time
 @given(history=_histories, batch=st.integers(1, 10))
 def test_merges_lose_nothing_however_batches_are_cut(history: list[tuple[str, dict[str, Any]]], batch: int) -> None:
@@ -203,6 +207,7 @@ def test_merges_lose_nothing_however_batches_are_cut(history: list[tuple[str, di
     assert _people(cut) == _people(one_by_one)
 
 
+@pytest.mark.rule("retries.interleaved")
 @_one_at_a_time
 @given(history=_histories, data=st.data())
 def test_retries_in_any_order_change_nothing(history: list[tuple[str, dict[str, Any]]], data: st.DataObject) -> None:
@@ -238,6 +243,7 @@ def _people(app: App) -> list[tuple[Any, ...]]:
     )
 
 
+@pytest.mark.rule("merge.late_data")
 def test_data_stamped_before_a_merge_belongs_to_the_survivor_in_either_order() -> None:
     for orders in ([0, 1, 2], [1, 0, 2], [1, 2, 0]):
         app = create_app(name="Kahve")

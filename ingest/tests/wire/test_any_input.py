@@ -160,6 +160,7 @@ def check(request: RawRequest) -> None:
     assert found.old_device_id != found.device_id
 
 
+@pytest.mark.rule("delivery.any_input")
 @given(st.binary(max_size=300), st.binary(max_size=300), st.sampled_from(["", FORM, "application/json", "text/plain"]))
 @quick
 def test_any_bytes(query: bytes, body: bytes, content_type: str) -> None:
@@ -169,6 +170,7 @@ def test_any_bytes(query: bytes, body: bytes, content_type: str) -> None:
     parse_bulk(query, body, content_type)
 
 
+@pytest.mark.rule("delivery.any_input")
 @given(st.text(max_size=60), st.binary(max_size=300))
 @quick
 def test_any_multipart(boundary: str, body: bytes) -> None:
@@ -179,6 +181,7 @@ def test_any_multipart(boundary: str, body: bytes) -> None:
     has_valid_checksum(b"checksum=1", body, content_type, "salt")
 
 
+@pytest.mark.rule("delivery.any_input")
 @given(pairs, pairs)
 @quick
 def test_any_parameters(asked: list[tuple[str, str]], sent: list[tuple[str, str]]) -> None:
@@ -190,6 +193,7 @@ def test_any_parameters(asked: list[tuple[str, str]], sent: list[tuple[str, str]
     check(raw(b"", body, content_type, CHROME))
 
 
+@pytest.mark.rule("delivery.any_input")
 @given(st.dictionaries(st.sampled_from(NAMES), json_values, max_size=10))
 @quick
 def test_any_json_body(document: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ def bulk(requests: JsonValue, limits: Limits | None = None, **parameters: JsonVa
     return found
 
 
+@pytest.mark.rule("bulk.missing")
 @pytest.mark.parametrize(
     ("body", "refusal"),
     [
@@ -33,6 +34,7 @@ def test_it_refuses_what_is_no_list(body: bytes, refusal: Refusal) -> None:
     assert parse_bulk(body, b"", "") is refusal
 
 
+@pytest.mark.rule("bulk.in_order")
 def test_items_keep_their_order_and_get_the_common_app_key() -> None:
     found = bulk([{"device_id": "1"}, {"device_id": "2", "app_key": "own"}, {"device_id": 3}], app_key="common")
     assert [(i.position, i.app_key, i.device_id) for i in found.items] == [
@@ -43,6 +45,7 @@ def test_items_keep_their_order_and_get_the_common_app_key() -> None:
     assert json.loads(found.items[0].body) == {"device_id": "1", "app_key": "common"}
 
 
+@pytest.mark.rule("bulk.bad_items_skipped")
 def test_bad_items_are_skipped_with_a_reason() -> None:
     found = bulk(
         [
@@ -78,12 +81,14 @@ def test_switches_of_the_whole() -> None:
     assert bulk([], checksum256="x").is_signed
 
 
+@pytest.mark.rule("bulk.real_json")
 def test_requests_may_be_real_json() -> None:
     found = parse_bulk(b"app_key=a", b'{"requests": [{"device_id": 1}]}', "application/json")
     assert isinstance(found, Bulk)
     assert [i.device_id for i in found.items] == ["1"]
 
 
+@pytest.mark.rule("bulk.same_stamp")
 def test_items_with_one_timestamp_are_not_duplicates() -> None:
     item: dict[str, JsonValue] = {"app_key": "a", "device_id": "d", "timestamp": 1732000000}
     found = bulk([{**item, "events": [{"key": "x"}]}, {**item, "events": [{"key": "y"}]}])
@@ -98,6 +103,7 @@ def read(body: bytes) -> SdkRequest:
     return request
 
 
+@pytest.mark.rule("bulk.captured")
 def test_the_captured_bulk_requests() -> None:
     odd, whole = [c.raw for c in captures("nodejs") if c.path == "/i/bulk"]
     # The first holds the stamps `true` and `61` on purpose: these items mean server time, and are no duplicates.

@@ -243,6 +243,7 @@ def test_the_web_sdk() -> None:
     assert upload.notes == {}
 
 
+@pytest.mark.rule("health.no_session")
 def test_a_health_check_begins_no_session() -> None:
     check = understood("web", 2)
     assert check.health_check == {"el": 0, "wl": 0, "sc": -1, "em": "", "bom": 0, "cbom": 0}

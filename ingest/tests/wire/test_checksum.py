@@ -29,6 +29,7 @@ def matching_salts(capture: Capture) -> list[str]:
     return [salt for salt in (SALT, NO_SALT) if has_valid_checksum(raw.query, raw.body, raw.content_type, salt)]
 
 
+@pytest.mark.rule("checksum.captured")
 @pytest.mark.parametrize("capture", [c for c in SIGNED if str(c) != UNEXPLAINED], ids=str)
 def test_it_accepts_what_sdks_signed_and_with_their_salt_only(capture: Capture) -> None:
     # Of the derived Android requests the last two were made with a salt.
@@ -40,6 +41,7 @@ def test_the_captured_hash_that_nothing_explains_is_refused() -> None:
     assert [matching_salts(c) for c in SIGNED if str(c) == UNEXPLAINED] == [[]]
 
 
+@pytest.mark.rule("checksum.payloads")
 def test_it_accepts_a_signed_query_body_or_upload() -> None:
     payload = b"app_key=a&device_id=it's&rr=0"
     signed = payload + b"&checksum256=" + sha256(payload)
@@ -52,6 +54,7 @@ def test_it_accepts_a_signed_query_body_or_upload() -> None:
     assert has_valid_checksum(b"", body, content_type, SALT)
 
 
+@pytest.mark.rule("checksum.first")
 def test_checksum_counts_before_checksum256() -> None:
     payload = b"app_key=a&device_id=d"
     good = b"&checksum256=" + sha256(payload)
@@ -60,6 +63,7 @@ def test_checksum_counts_before_checksum256() -> None:
     assert not has_valid_checksum(payload + b"&checksum=0" + good, b"", "", SALT)
 
 
+@pytest.mark.rule("checksum.case")
 def test_case_and_place_of_the_checksum_do_not_matter() -> None:
     payload = b"app_key=a&device_id=d"
     claimed = b"checksum256=" + sha256(payload).upper()
@@ -74,6 +78,7 @@ def test_it_refuses_what_is_not_signed(tail: bytes) -> None:
     assert not has_valid_checksum(b"app_key=a&device_id=d" + tail, b"", "", SALT)
 
 
+@pytest.mark.rule("checksum.raw_bytes")
 def test_nothing_is_decoded_before_hashing() -> None:
     payload = b"app_key=a&device_id=it%27s"
     assert not has_valid_checksum(b"app_key=a&device_id=it's&checksum256=" + sha256(payload), b"", "", SALT)

@@ -8,6 +8,7 @@ from ingest.wire.limits import DEFAULT_LIMITS, Note
 from ingest.wire.values import JsonValue
 
 
+@pytest.mark.rule("time.digits")
 @pytest.mark.parametrize(
     ("stamp", "milliseconds"),
     [
@@ -44,6 +45,7 @@ def test_a_stamp_has_ten_or_thirteen_digits(stamp: JsonValue, milliseconds: int 
     assert read_stamp(stamp) == milliseconds
 
 
+@pytest.mark.rule("time.past")
 def test_the_past_is_believed() -> None:
     request = sent(timestamp="1732000000500")
     assert request.at == request.stamped_at == datetime(2024, 11, 19, 7, 6, 40, 500_000, tzinfo=UTC)
@@ -59,6 +61,7 @@ def test_the_distant_past_is_clipped() -> None:
     assert request.notes == {Note.TIMESTAMP_TOO_OLD: 1}
 
 
+@pytest.mark.rule("time.unusable")
 @pytest.mark.parametrize("stamp", ["61", "true", "soon"])
 def test_an_unusable_stamp_means_server_time(stamp: str) -> None:
     request = sent(timestamp=stamp)
@@ -67,11 +70,13 @@ def test_an_unusable_stamp_means_server_time(stamp: str) -> None:
     assert request.notes == {Note.TIMESTAMP_UNUSABLE: 1}
 
 
+@pytest.mark.rule("time.unusable")
 def test_no_stamp_means_server_time() -> None:
     request = sent()
     assert (request.at, request.stamped_at, request.notes) == (NOW, None, {})
 
 
+@pytest.mark.rule("time.future")
 def test_a_clock_that_is_ahead_is_put_right_for_all_events() -> None:
     ahead = 3_600_000
     request = sent(
@@ -90,6 +95,7 @@ def test_a_clock_that_is_ahead_is_put_right_for_all_events() -> None:
     assert [e.at for e in request.events] == [NOW - timedelta(seconds=90), NOW, NOW, NOW]
 
 
+@pytest.mark.rule("time.event")
 def test_an_event_has_its_own_time_and_never_a_future_one() -> None:
     request = sent(
         timestamp="1732000000",
@@ -114,6 +120,7 @@ def test_an_event_has_its_own_time_and_never_a_future_one() -> None:
     assert request.notes == {Note.EVENT_TIME_UNUSABLE: 1}
 
 
+@pytest.mark.rule("time.midnight")
 @pytest.mark.parametrize(
     ("value", "hour"),
     [("0", 0), ("23", 23), ("24", 0), (9, 9), ("9.0", 9), ("25", None), ("-1", None), ("x", None), ("", None)],
@@ -122,17 +129,20 @@ def test_hour_twenty_four_is_midnight(value: JsonValue, hour: int | None) -> Non
     assert sent(hour=value).hour == hour
 
 
+@pytest.mark.rule("time.sunday")
 @pytest.mark.parametrize(("value", "weekday"), [("0", 0), ("6", 6), ("7", 0), ("8", None), ("-1", None), ("Mon", None)])
 def test_sunday_is_day_zero(value: JsonValue, weekday: int | None) -> None:
     assert sent(dow=value).weekday == weekday
 
 
+@pytest.mark.rule("time.event")
 def test_an_event_has_its_own_hour_else_its_requests() -> None:
     own, other = sent(hour="9", dow="2", events=[{"key": "a", "hour": 24, "dow": 7}, {"key": "b", "hour": 99}]).events
     assert (own.hour, own.weekday) == (0, 0)
     assert (other.hour, other.weekday) == (9, 2)
 
 
+@pytest.mark.rule("time.zone")
 @pytest.mark.parametrize(
     ("value", "minutes"),
     [("120", 120), ("-720", -720), ("840", 840), ("0", 0), ("841", None), ("-721", None), ("UTC", None)],

@@ -47,6 +47,7 @@ def test_names_are_spelled_out() -> None:
     )
 
 
+@pytest.mark.rule("crash.required")
 @pytest.mark.parametrize(
     ("name", "note"),
     [
@@ -62,6 +63,7 @@ def test_a_crash_without_a_required_field_is_none(name: str, note: Note, nothing
     assert request.notes == {note: 1}
 
 
+@pytest.mark.rule("crash.web_platform")
 def test_a_browsers_platform_is_in_its_user_agent() -> None:
     for request in (
         sent(DEFAULT_LIMITS, CHROME, crash={**LEAST, "_os": ""}),
@@ -71,6 +73,7 @@ def test_a_browsers_platform_is_in_its_user_agent() -> None:
         assert (request.crash.os, request.crash.browser) == ("Linux", "Chrome")
 
 
+@pytest.mark.rule("crash.fatal")
 @pytest.mark.parametrize(
     ("value", "fatal"), [(True, False), ("true", False), (False, True), ("false", True), (None, True)]
 )
@@ -78,6 +81,7 @@ def test_missing_nonfatal_means_fatal(value: JsonValue, fatal: bool) -> None:
     assert crash(_nonfatal=value).is_fatal is fatal
 
 
+@pytest.mark.rule("crash.flags")
 @pytest.mark.parametrize(
     ("value", "meant"),
     [(True, True), ("false", False), (1, True), (0, False), ("maybe", None), (None, None), ({}, None)],
@@ -86,21 +90,25 @@ def test_flags_come_as_booleans_texts_and_numbers(value: JsonValue, meant: bool 
     assert crash(_root=value).is_rooted is meant
 
 
+@pytest.mark.rule("crash.manufacturer")
 def test_manufacturer_has_two_spellings() -> None:
     assert crash(_manufacture="LG").manufacturer == "LG"
     assert crash(_manufacture="LG", _manufacturer="Google").manufacturer == "Google"
 
 
+@pytest.mark.rule("crash.logs")
 def test_logs_may_be_a_list() -> None:
     assert crash(_logs=["one", "two"]).logs == "one\ntwo"
 
 
+@pytest.mark.rule("crash.images")
 def test_binary_images_become_json_text() -> None:
     images: JsonValue = {"Shop": {"la": "0x1", "id": "6A1C"}}
     assert crash(_binary_images=images).binary_images == '{"Shop":{"la":"0x1","id":"6A1C"}}'
     assert crash(_binary_images="as sent").binary_images == "as sent"
 
 
+@pytest.mark.rule("crash.unreadable")
 @pytest.mark.parametrize("broken", ["{", "[]", "1"])
 def test_unreadable_crashes_lose_nothing_else(broken: str) -> None:
     request = sent(crash=broken, session_duration="5")

@@ -15,10 +15,12 @@ def custom(**properties: JsonValue) -> list[tuple[str, str, JsonValue]]:
     return [(c.name, c.operation.value, c.value) for c in details(custom=properties).custom]
 
 
+@pytest.mark.rule("details.only_sent")
 def test_only_sent_details_change() -> None:
     assert details(name="Jānis", byear=1987, gender="M").named == {"name": "Jānis", "birth_year": 1987, "gender": "M"}
 
 
+@pytest.mark.rule("details.delete")
 @pytest.mark.parametrize("nothing", ["", None])
 def test_null_and_empty_text_delete(nothing: JsonValue) -> None:
     assert details(name=nothing, byear=nothing, picture=nothing).named == {
@@ -29,11 +31,13 @@ def test_null_and_empty_text_delete(nothing: JsonValue) -> None:
     assert custom(plan=nothing) == [("plan", "unset", None)]
 
 
+@pytest.mark.rule("details.zero_is_value")
 def test_zero_and_false_are_values() -> None:
     assert custom(n=0, flag=False) == [("n", "set", 0), ("flag", "set", False)]
     assert details(phone=0).named == {"phone": "0"}
 
 
+@pytest.mark.rule("details.birth_year")
 @pytest.mark.parametrize(
     ("value", "year"),
     [(1984, 1984), ("1980", 1980), (NOW.year, NOW.year), (0, None), ("x", None), (3000, None), (True, None)],
@@ -45,6 +49,7 @@ def test_birth_year_is_a_year(value: JsonValue, year: int | None) -> None:
     assert (Note.DETAIL_UNUSABLE in request.notes) is (year is None)
 
 
+@pytest.mark.rule("details.unknown")
 def test_unknown_names_are_ignored() -> None:
     assert sent(user_details={"kCountlyLocalPicturePath": "/private/x.png", "age": 3}).details is None
 
@@ -86,6 +91,7 @@ def test_a_picture_is_an_address_that_fits(url: JsonValue) -> None:
     assert details(picture="https://example.com/p.png").named == {"picture": "https://example.com/p.png"}
 
 
+@pytest.mark.rule("details.types")
 def test_values_keep_their_types() -> None:
     value: JsonValue = {"x": [1, "1", 1.5, True, None], "y": {"z": "text"}}
     assert custom(a="1", b=1, c=1.5, d=True, e=["a", 1], f=value, g={}) == [
@@ -99,6 +105,7 @@ def test_values_keep_their_types() -> None:
     ]
 
 
+@pytest.mark.rule("details.modifier_order")
 def test_modifiers_of_one_property_apply_in_a_fixed_order() -> None:
     everything: dict[str, JsonValue] = {
         "$pull": ["z"],
@@ -122,6 +129,7 @@ def test_modifiers_of_one_property_apply_in_a_fixed_order() -> None:
     ]
 
 
+@pytest.mark.rule("details.modifier_misfit")
 @pytest.mark.parametrize(
     "modifier",
     [
@@ -148,6 +156,7 @@ def test_numbers_may_come_as_text() -> None:
     assert custom(p={"$inc": "2"}) == [("p", "increment", 2)]
 
 
+@pytest.mark.rule("details.key_hygiene")
 def test_names_lose_dots_and_dollars() -> None:
     request = sent(user_details={"custom": {"a.b": 1, "$c$": 2, "$.": 3, "": 4, "n\0": 5}})
     assert request.details is not None
@@ -155,6 +164,7 @@ def test_names_lose_dots_and_dollars() -> None:
     assert request.notes == {Note.CUSTOM_KEY_UNUSABLE: 2}
 
 
+@pytest.mark.rule("details.limits")
 def test_custom_limits() -> None:
     limits = Limits(custom_changes=3, custom_items=2, custom_value=4, custom_key=5)
     request = sent(
@@ -193,6 +203,7 @@ def test_half_an_emoji_is_replaced_and_a_whole_one_kept() -> None:
     ]
 
 
+@pytest.mark.rule("identity.identified")
 def test_only_what_stores_identifies() -> None:
     assert not details(custom={"utm_source": "", "p": {"$pull": ["a"]}}, name="").stores_anything
     assert details(custom={"utm_source": "news"}).stores_anything

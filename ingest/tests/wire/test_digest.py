@@ -1,3 +1,5 @@
+import pytest
+
 from ingest.tests.wire.building import multipart
 from ingest.wire.digest import digest_of
 from ingest.wire.parameters import read_parameters
@@ -16,6 +18,7 @@ def test_it_is_sixteen_bytes_and_the_same_each_time() -> None:
     assert first == digest(STAMPED)
 
 
+@pytest.mark.rule("retries.changing")
 def test_a_retry_differs_in_queue_length_and_checksums_only() -> None:
     assert digest(STAMPED + b"&rr=3&checksum256=aa") == digest(STAMPED + b"&checksum=bb&rr=0") == digest(STAMPED)
 
@@ -47,6 +50,7 @@ def test_order_of_keys_in_a_json_body_does_not_matter() -> None:
     assert one == other
 
 
+@pytest.mark.rule("retries.unstamped")
 def test_without_a_usable_timestamp_there_is_none() -> None:
     assert digest(b"app_key=a&device_id=d") is None
     assert digest(b"app_key=a&device_id=d&timestamp=61") is None

@@ -14,6 +14,7 @@ def event(**fields: JsonValue) -> Event:
     return found
 
 
+@pytest.mark.rule("events.keys")
 @pytest.mark.parametrize(
     ("written", "key"),
     [
@@ -32,6 +33,7 @@ def test_keys_are_clean(written: JsonValue, key: str) -> None:
     assert [e.key for e in sent(events=[{"key": written}]).events] == [key]
 
 
+@pytest.mark.rule("events.keys")
 @pytest.mark.parametrize(
     ("item", "note"),
     [
@@ -55,6 +57,7 @@ def test_a_bad_event_loses_only_itself(item: JsonValue, note: Note) -> None:
     assert request.notes == {note: 1}
 
 
+@pytest.mark.rule("events.unreadable")
 @pytest.mark.parametrize("events", ["{", "nonsense", "{}", "1", "[" * 5000, '[{"key":NaN}]'])
 def test_unreadable_events_lose_nothing_else(events: str) -> None:
     request = sent(events=events, session_duration="10", metrics={"_os": "iOS"})
@@ -64,6 +67,7 @@ def test_unreadable_events_lose_nothing_else(events: str) -> None:
     assert request.notes == {Note.EVENTS_UNREADABLE: 1}
 
 
+@pytest.mark.rule("events.count")
 @pytest.mark.parametrize(
     ("count", "meant"),
     [
@@ -85,10 +89,12 @@ def test_count_is_a_whole_number_and_one_without(count: JsonValue, meant: int) -
     assert event(count=count).count == meant
 
 
+@pytest.mark.rule("events.count")
 def test_missing_count_is_one() -> None:
     assert event().count == 1
 
 
+@pytest.mark.rule("events.sum")
 @pytest.mark.parametrize(
     ("value", "meant"),
     [
@@ -111,10 +117,12 @@ def test_sum_is_a_number_rounded_to_five_places_or_none(value: JsonValue, meant:
     assert event(sum=value).sum == meant
 
 
+@pytest.mark.rule("events.missing_is_none")
 def test_missing_sum_and_duration_are_not_zero() -> None:
     assert (event().sum, event().duration_seconds) == (None, None)
 
 
+@pytest.mark.rule("events.duration")
 @pytest.mark.parametrize(
     ("value", "meant"), [(12.5, 12.5), ("3", 3.0), (0, 0.0), (-1, None), ("x", None), (1e300, None)]
 )
@@ -127,6 +135,7 @@ def test_a_number_beyond_a_double_loses_only_itself() -> None:
     assert (first.sum, second.sum) == (None, 2.0)
 
 
+@pytest.mark.rule("events.ids")
 def test_ids_are_kept_as_sent() -> None:
     (found,) = sent(
         events=r'[{"key":"k","id":"mM1\/4x+=","pvid":"","cvid":"q+7","peid":"p"}]',
@@ -135,16 +144,19 @@ def test_ids_are_kept_as_sent() -> None:
     assert (found.view_id, found.previous_view_id) == ("", "")
 
 
+@pytest.mark.rule("events.equal")
 def test_equal_events_of_one_batch_are_two() -> None:
     assert len(sent(events=[{"key": "k", "timestamp": NOW_MS}] * 2).events) == 2
 
 
+@pytest.mark.rule("limits.events")
 def test_events_over_the_limit_are_dropped() -> None:
     request = sent(Limits(events=2), events=[{"key": "a"}, {"key": "b"}, {"key": "c"}])
     assert [e.key for e in request.events] == ["a", "b"]
     assert request.notes == {Note.EVENTS_OVER_LIMIT: 1}
 
 
+@pytest.mark.rule("events.segmentation")
 def test_segmentation_keeps_types_and_cleans_keys() -> None:
     assert event(
         segmentation={
@@ -172,6 +184,7 @@ def test_segmentation_keeps_types_and_cleans_keys() -> None:
     }
 
 
+@pytest.mark.rule("events.no_segmentation")
 @pytest.mark.parametrize("segmentation", [None, {}, "", "{}"])
 def test_missing_segmentation_is_fine(segmentation: JsonValue) -> None:
     request = sent(events=[{"key": "k", "segmentation": segmentation}])
@@ -186,6 +199,7 @@ def test_unreadable_segmentation_leaves_the_event(segmentation: JsonValue) -> No
     assert request.notes == {Note.SEGMENTATION_UNREADABLE: 1}
 
 
+@pytest.mark.rule("limits.segmentation")
 def test_segmentation_limits() -> None:
     limits = Limits(segmentation_keys=2, segmentation_key=3, segmentation_value=4, segmentation_items=2)
     request = sent(
@@ -199,6 +213,7 @@ def test_segmentation_limits() -> None:
     }
 
 
+@pytest.mark.rule("events.view")
 @pytest.mark.parametrize("visit", [1, "1", True])
 def test_a_visited_view_is_an_event(visit: JsonValue) -> None:
     request = sent(
@@ -212,6 +227,7 @@ def test_a_visited_view_is_an_event(visit: JsonValue) -> None:
     assert request.views_left == ()
 
 
+@pytest.mark.rule("events.view_left")
 @pytest.mark.parametrize("visit", [{}, {"visit": 0}, {"visit": "0"}, {"visit": False}, {"visit": ""}])
 def test_a_view_without_visit_is_only_time_spent(visit: dict[str, JsonValue]) -> None:
     request = sent(
@@ -230,6 +246,7 @@ def test_a_view_without_visit_is_only_time_spent(visit: dict[str, JsonValue]) ->
     assert request.views_left == (left,)
 
 
+@pytest.mark.rule("events.view_left")
 def test_idv_names_the_view_before_id_does() -> None:
     request = sent(
         events=[
@@ -242,6 +259,7 @@ def test_idv_names_the_view_before_id_does() -> None:
     assert [(left.view_id, left.seconds) for left in request.views_left] == [("i1", 7)]
 
 
+@pytest.mark.rule("events.view_seconds")
 @pytest.mark.parametrize("duration", [1732000000, 1732000000123, -5, "x", math.pi * 1e300])
 def test_a_views_duration_that_is_a_timestamp_is_zero(duration: JsonValue) -> None:
     request = sent(events=[{"key": "[CLY]_view", "dur": duration, "segmentation": {"name": "Home"}}])
@@ -249,6 +267,7 @@ def test_a_views_duration_that_is_a_timestamp_is_zero(duration: JsonValue) -> No
     assert request.notes == {Note.VIEW_SECONDS_UNUSABLE: 1}
 
 
+@pytest.mark.rule("events.view_name")
 def test_view_names_are_cut() -> None:
     (view,) = sent(events=[{"key": "[CLY]_view", "segmentation": {"name": "x" * 200, "visit": 1}}]).events
     assert view.segmentation["name"] == "x" * 128
@@ -267,6 +286,7 @@ def test_a_view_without_a_name_is_none_but_its_end_may_have_an_id() -> None:
     assert request.notes == {Note.VIEW_NAME_MISSING: 2}
 
 
+@pytest.mark.rule("events.orientation")
 def test_orientation_is_a_fact_and_no_event() -> None:
     request = sent(
         events=[
@@ -281,6 +301,7 @@ def test_orientation_is_a_fact_and_no_event() -> None:
     assert request.facts.platform is None
 
 
+@pytest.mark.rule("events.rating")
 def test_a_rating_says_undefined_for_what_it_does_not_say() -> None:
     (rating,) = sent(events=[{"key": "[CLY]_star_rating", "segmentation": {"rating": 4, "email": "a@b.c"}}]).events
     assert rating.segmentation == {
@@ -292,6 +313,7 @@ def test_a_rating_says_undefined_for_what_it_does_not_say() -> None:
     }
 
 
+@pytest.mark.rule("events.nps")
 @pytest.mark.parametrize(
     ("rating", "kind"), [(0, "detractor"), ("6", "detractor"), (7, "passive"), (8, "passive"), (9, "promoter")]
 )
@@ -300,6 +322,7 @@ def test_nps_ratings_have_a_type(rating: JsonValue, kind: str) -> None:
     assert (nps.key, nps.segmentation["type"]) == ("[CLY]_nps", kind)
 
 
+@pytest.mark.rule("events.survey_shown")
 @pytest.mark.parametrize(
     ("segmentation", "key"),
     [
@@ -312,6 +335,7 @@ def test_a_survey_that_was_only_shown_has_its_own_key(segmentation: dict[str, Js
     assert [e.key for e in sent(events=[{"key": "[CLY]_survey", "segmentation": segmentation}]).events] == [key]
 
 
+@pytest.mark.rule("events.push_action")
 def test_a_push_action_needs_a_message() -> None:
     message_id = "65f0c0ffee65f0c0ffee65f0"
     request = sent(

@@ -10,6 +10,7 @@ JSON = "application/json"
 ZERO = b"00000000-0000-0000-0000-000000000000"
 
 
+@pytest.mark.rule("answers.missing_identity")
 @pytest.mark.parametrize(
     ("query", "refusal"),
     [
@@ -34,6 +35,7 @@ def test_it_refuses_a_request_from_nobody(query: bytes, refusal: Refusal | None)
     assert parsed is refusal if refusal else isinstance(parsed, SdkRequest)
 
 
+@pytest.mark.rule("identity.text")
 @pytest.mark.parametrize(
     ("written", "device_id"),
     [
@@ -56,6 +58,7 @@ def test_a_device_id_is_a_text(written: bytes, device_id: str) -> None:
     assert peek(b"", body, JSON).device_id == device_id
 
 
+@pytest.mark.rule("identity.any_characters")
 @pytest.mark.parametrize("device_id", ["customer 42", "user@example.com", "a+b/c=", "Jānis", "日本", "'\"<x>"])
 def test_a_device_id_may_hold_any_characters(device_id: str) -> None:
     body = f'{{"app_key": "a", "device_id": {device_id!r}}}'.replace("'", '"') if "'" not in device_id else ""
@@ -65,6 +68,7 @@ def test_a_device_id_may_hold_any_characters(device_id: str) -> None:
     assert peek(b"app_key=a&device_id=" + encoded, b"", "").device_id == device_id
 
 
+@pytest.mark.rule("identity.long_ids")
 def test_long_device_ids_that_begin_alike_stay_two() -> None:
     start = b"x" * 1000
     first = peek(b"app_key=a&device_id=%b1" % start, b"", "")
@@ -77,6 +81,7 @@ def test_long_device_ids_that_begin_alike_stay_two() -> None:
     assert request.notes == {Note.DEVICE_ID_SHORTENED: 1}
 
 
+@pytest.mark.rule("merge.another_id")
 def test_a_merge_needs_another_device_id() -> None:
     assert peek(b"app_key=a&device_id=d&old_device_id=o", b"", "").old_device_id == "o"
     assert peek(b"app_key=a&device_id=d&old_device_id=d", b"", "").old_device_id is None

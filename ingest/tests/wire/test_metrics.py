@@ -15,6 +15,7 @@ def facts(**metrics: JsonValue) -> DeviceFacts:
     return DeviceFacts() if found is None else found
 
 
+@pytest.mark.rule("metrics.facts")
 @pytest.mark.parametrize(
     ("metric", "fact", "value", "meant"),
     [
@@ -66,11 +67,13 @@ def test_each_metric_becomes_a_clean_fact(metric: str, fact: str, value: JsonVal
     assert getattr(facts(**{metric: value}), fact) == meant
 
 
+@pytest.mark.rule("metrics.empty")
 @pytest.mark.parametrize("value", ["", None, 0, False])
 def test_empty_metrics_say_nothing(value: JsonValue) -> None:
     assert sent(metrics={"_os": value, "_device": value, "_locale": value}).facts is None
 
 
+@pytest.mark.rule("metrics.version_codes")
 @pytest.mark.parametrize(
     ("platform", "version", "meant"),
     [
@@ -86,6 +89,7 @@ def test_versions_lose_countlys_platform_code(platform: str, version: str, meant
     assert facts(_os=platform, _os_version=version).platform_version == meant
 
 
+@pytest.mark.rule("metrics.device_type")
 @pytest.mark.parametrize(
     ("platform", "device", "device_type"),
     [
@@ -103,16 +107,19 @@ def test_device_type_is_derived(platform: str, device: str, device_type: str | N
     assert facts(_os=platform, _device=device, _device_type="console").device_type == "console"
 
 
+@pytest.mark.rule("metrics.apple")
 def test_apple_makes_what_runs_on_apples_systems() -> None:
     assert facts(_os="iOS").manufacturer == "Apple"
     assert facts(_os="Android").manufacturer is None
 
 
+@pytest.mark.rule("metrics.any_request")
 def test_metrics_count_on_any_request_and_say_only_what_they_say() -> None:
     request = sent(metrics={"_app_version": "1.4.2"}, hc={"el": 0})
     assert request.facts == DeviceFacts(app_version="1.4.2")
 
 
+@pytest.mark.rule("metrics.unreadable")
 @pytest.mark.parametrize("metrics", ["{", "[]", "1", '"x"'])
 def test_unreadable_metrics_lose_nothing_else(metrics: str) -> None:
     request = sent(metrics=metrics, events=[{"key": "k"}])
@@ -127,6 +134,7 @@ def test_metrics_are_cut_and_nested_ones_are_none() -> None:
     assert request.notes == {Note.METRIC_CUT: 1, Note.METRIC_UNUSABLE: 1}
 
 
+@pytest.mark.rule("metrics.user_agent")
 def test_user_agent_fills_what_is_missing_at_begin() -> None:
     found = sent(begin_session="1", metrics={"_ua": IPHONE, "_app_version": "2.0"}).facts
     assert found == DeviceFacts(
@@ -143,10 +151,12 @@ def test_user_agent_fills_what_is_missing_at_begin() -> None:
     )
 
 
+@pytest.mark.rule("metrics.user_agent")
 def test_user_agent_says_nothing_on_other_requests() -> None:
     assert sent(DEFAULT_LIMITS, CHROME, metrics={"_ua": IPHONE}).facts is None
 
 
+@pytest.mark.rule("metrics.ua_wins")
 def test_user_agent_of_metrics_counts_before_the_header() -> None:
     found = sent(DEFAULT_LIMITS, CHROME, begin_session="1", metrics={"_ua": IPAD}).facts
     assert found is not None

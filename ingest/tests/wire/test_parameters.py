@@ -13,6 +13,7 @@ def values(query: bytes = b"", body: bytes = b"", content_type: str = FORM) -> d
     return dict(read_parameters(query, body, content_type).values)
 
 
+@pytest.mark.rule("parameters.every_encoding")
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
@@ -44,11 +45,13 @@ def test_every_sdks_way_of_encoding(written: bytes, meant: str) -> None:
     assert values(body=b"x=" + written) == {"x": meant}
 
 
+@pytest.mark.rule("parameters.url_wins")
 def test_url_wins_over_body() -> None:
     assert values(b"a=1&b=2", b"b=3&c=4") == {"a": "1", "b": "2", "c": "4"}
     assert values(b"a=1", b'{"a": 2, "b": 3}', "application/json") == {"a": "1", "b": 3}
 
 
+@pytest.mark.rule("parameters.json_body")
 def test_structured_values_of_a_json_body_stay_what_they_are() -> None:
     body = b'{"device_id": 42, "events": [{"key": "k"}], "nothing": null}'
     assert values(b"", body, "application/json; charset=utf-8") == {"device_id": 42, "events": [{"key": "k"}]}
@@ -59,16 +62,19 @@ def test_a_json_body_that_is_no_object_says_nothing(body: bytes) -> None:
     assert values(b"a=1", body, "application/json") == {"a": "1"}
 
 
+@pytest.mark.rule("parameters.other_bodies_unread")
 @pytest.mark.parametrize("content_type", ["text/plain", "application/octet-stream", "image/png", "multipart/form-data"])
 def test_a_body_of_another_type_is_not_read(content_type: str) -> None:
     assert values(b"a=1", b"b=2", content_type) == {"a": "1"}
 
 
+@pytest.mark.rule("parameters.urlencoded")
 @pytest.mark.parametrize("content_type", ["", FORM, f"{FORM}; charset=UTF-8", FORM.upper()])
 def test_an_urlencoded_body_is_read(content_type: str) -> None:
     assert values(b"", b"b=2", content_type) == {"b": "2"}
 
 
+@pytest.mark.rule("door.absolute_target")
 @pytest.mark.parametrize(
     ("target", "query"),
     [
@@ -84,6 +90,7 @@ def test_query_of_a_target_in_absolute_form(target: bytes, query: bytes) -> None
     assert query_of(target) == query
 
 
+@pytest.mark.rule("parameters.repeated")
 def test_a_repeated_parameter_counts_as_not_sent() -> None:
     found = read_parameters(b"a=1&a=2&b=3", b"", "")
     assert found.values == {"b": "3"}
@@ -92,6 +99,7 @@ def test_a_repeated_parameter_counts_as_not_sent() -> None:
     assert values(b"a=1", b"a=2&a=3&b=4") == {"a": "1", "b": "4"}
 
 
+@pytest.mark.rule("parameters.key_operator")
 @pytest.mark.parametrize("query", [b"app_key[$regex]=x", b"app_key%5B%24regex%5D=x", b"app_key=x&app_key=y"])
 def test_an_app_key_that_is_no_text_is_an_unknown_one(query: bytes) -> None:
     identity = peek(query + b"&device_id=d", b"", "")
@@ -103,6 +111,7 @@ def test_a_repeated_device_id_is_missing() -> None:
     assert peek(b"app_key=a&device_id=d&device_id=e", b"", "").refusal is Refusal.MISSING_DEVICE_ID
 
 
+@pytest.mark.rule("parameters.multipart")
 def test_multipart_texts_and_the_first_picture() -> None:
     body, content_type = multipart(("file", b"no picture"), ("a", "1 + 1"), ("user_picture", PNG), ("b", ""))
     found = read_parameters(b"b=2", body, content_type)
@@ -138,6 +147,7 @@ def test_broken_multipart_says_nothing(body: bytes) -> None:
     assert values(b"a=1", body, "multipart/form-data; boundary=XX") == {"a": "1"}
 
 
+@pytest.mark.rule("details.web_upload")
 def test_an_upload_of_the_web_sdk_is_decoded_once_more() -> None:
     body, content_type = multipart(
         ("app_key", "a"),

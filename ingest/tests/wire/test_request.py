@@ -8,6 +8,7 @@ from ingest.wire.request import SdkRequest, parse
 from ingest.wire.values import JsonValue
 
 
+@pytest.mark.rule("base.flags")
 @pytest.mark.parametrize("name", ["begin_session", "end_session", "ignore_cooldown", "no_meta"])
 @pytest.mark.parametrize(
     ("value", "on"),
@@ -17,6 +18,7 @@ def test_switches_of_zero_and_false_are_off(name: str, value: str, on: bool) -> 
     assert getattr(sent(DEFAULT_LIMITS, **{name: value}), name) is on
 
 
+@pytest.mark.rule("sessions.seconds")
 @pytest.mark.parametrize(
     ("value", "seconds", "note"),
     [
@@ -38,6 +40,7 @@ def test_session_seconds(value: JsonValue, seconds: int | None, note: Note | Non
     assert request.notes == ({note: 1} if note else {})
 
 
+@pytest.mark.rule("base.device_id_type")
 @pytest.mark.parametrize(
     ("value", "meant"), [("0", 0), ("1", 1), (9, 9), ("", None), ("x", None), ("-1", None), ("1e9", None)]
 )
@@ -45,6 +48,7 @@ def test_device_id_type(value: JsonValue, meant: int | None) -> None:
     assert sent(t=value).device_id_type == meant
 
 
+@pytest.mark.rule("base.ip_address")
 def test_ip_address_overrides_the_connections() -> None:
     assert sent().ip == "198.51.100.7"
     assert sent(ip_address="203.0.113.7").ip == "203.0.113.7"
@@ -54,10 +58,12 @@ def test_ip_address_overrides_the_connections() -> None:
     assert wrong.notes == {Note.IP_ADDRESS_UNUSABLE: 1}
 
 
+@pytest.mark.rule("base.ip_ignored")
 def test_androids_ip_does_not_count() -> None:
     assert sent(ip="203.0.113.7").ip == "198.51.100.7"
 
 
+@pytest.mark.rule("base.sdk")
 def test_base_parameters() -> None:
     request = sent(
         old_device_id="o",
@@ -72,6 +78,7 @@ def test_base_parameters() -> None:
     assert (request.queued_requests, request.method) == (3, "ab_opt_out")
 
 
+@pytest.mark.rule("answers.malformed_is_success")
 def test_each_parameter_stands_alone() -> None:
     broken = sent(
         metrics="{",
@@ -95,6 +102,7 @@ def test_each_parameter_stands_alone() -> None:
     }
 
 
+@pytest.mark.rule("parameters.json_body")
 def test_structured_parameters_may_be_real_json_or_text() -> None:
     parameters: dict[str, JsonValue] = {
         "app_key": "a",
@@ -116,6 +124,7 @@ def test_structured_parameters_may_be_real_json_or_text() -> None:
         assert getattr(real, name) == getattr(text, name)
 
 
+@pytest.mark.rule("details.picture")
 def test_pictures_come_in_any_field_in_any_place() -> None:
     png = b"\x89PNG\r\n\x1a\nrest"
     texts = (("app_key", "a"), ("device_id", "d"))
@@ -127,6 +136,7 @@ def test_pictures_come_in_any_field_in_any_place() -> None:
             assert request.picture.content == png
 
 
+@pytest.mark.rule("details.picture_content")
 def test_what_is_no_picture_is_noted() -> None:
     request = parse(raw(b"", *multipart(("app_key", "a"), ("device_id", "d"), ("file", b"<svg/>"))))
     assert isinstance(request, SdkRequest)
@@ -134,6 +144,7 @@ def test_what_is_no_picture_is_noted() -> None:
     assert request.notes == {Note.PICTURE_UNUSABLE: 1}
 
 
+@pytest.mark.rule("parameters.repeated")
 def test_repeated_parameters_are_noted() -> None:
     request = parse(raw(b"app_key=a&device_id=d&hour=1&hour=2"))
     assert isinstance(request, SdkRequest)

@@ -9,6 +9,7 @@ from ingest.wire.push_token import PushEnvironment, PushProvider, PushToken
 from ingest.wire.values import JsonValue
 
 
+@pytest.mark.rule("consent.features")
 def test_consent_is_yes_or_no_for_each_feature() -> None:
     request = sent(consent={"push": False, "star-rating": True, "users": "true", "x": 0, "y": "maybe", "z": None})
     assert request.consent == {"push": False, "star-rating": True, "users": True, "x": False}
@@ -20,6 +21,7 @@ def test_consent_has_a_limit_and_may_be_unreadable() -> None:
     assert sent(consent="[]").notes == {Note.CONSENT_UNREADABLE: 1}
 
 
+@pytest.mark.rule("push.android")
 @pytest.mark.parametrize(
     ("provider", "meant"),
     [
@@ -36,6 +38,7 @@ def test_android_tokens(provider: str, meant: PushProvider) -> None:
     )
 
 
+@pytest.mark.rule("push.ios")
 @pytest.mark.parametrize(
     ("mode", "environment"),
     [("0", PushEnvironment.PRODUCTION), ("1", PushEnvironment.DEVELOPMENT), (2, PushEnvironment.AD_HOC)],
@@ -46,6 +49,7 @@ def test_apple_tokens_have_an_environment(mode: JsonValue, environment: PushEnvi
     )
 
 
+@pytest.mark.rule("push.ios")
 @pytest.mark.parametrize("mode", [{"test_mode": "3"}, {}, {"test_mode": ""}])
 def test_an_apple_token_without_a_valid_mode_is_ignored(mode: dict[str, JsonValue]) -> None:
     request = sent(DEFAULT_LIMITS, token_session="1", ios_token="9f", **mode)
@@ -53,6 +57,7 @@ def test_an_apple_token_without_a_valid_mode_is_ignored(mode: dict[str, JsonValu
     assert request.notes == {Note.TOKEN_UNUSABLE: 1}
 
 
+@pytest.mark.rule("push.none")
 @pytest.mark.parametrize("token", ["BLACKLISTED", ""])
 def test_a_device_may_have_no_token_any_more(token: str) -> None:
     found = sent(token_session="1", android_token=token).token
@@ -66,12 +71,14 @@ def test_a_token_needs_its_session_and_has_a_limit() -> None:
     assert sent(token_session="1", android_token="x" * 5000).notes == {Note.TOKEN_UNUSABLE: 1}
 
 
+@pytest.mark.rule("campaign.kept")
 def test_campaigns() -> None:
     assert sent(campaign_id="c", campaign_user="u").campaign == Campaign(campaign_id="c", campaign_user="u")
     assert sent(campaign_id="").campaign is None
     assert sent(campaign_user="u").campaign is None
 
 
+@pytest.mark.rule("health.kept")
 def test_health_checks() -> None:
     assert sent(hc={"el": 0, "em": "\0"}).health_check == {"el": 0, "em": ""}
     assert sent(hc="[]").notes == {Note.HEALTH_CHECK_UNREADABLE: 1}

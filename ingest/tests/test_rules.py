@@ -1,0 +1,11 @@
+"""Every rule of the wire has a test, and every test that names a rule names one that exists."""
+
+from ingest.tests.rules import RULES, rule_holders
+
+
+def test_every_rule_is_held_by_a_test() -> None:
+    assert set(RULES) - set(rule_holders()) == set()
+
+
+def test_no_test_names_an_unknown_rule() -> None:
+    assert set(rule_holders()) - set(RULES) == set()
