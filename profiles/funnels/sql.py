@@ -13,16 +13,16 @@ first step, level j - 1 gives the time at which the attempt that starts there re
 The minimum is the nearest one because the later an event, the later what follows it.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
+from profiles.activity.segmentation_sql import Parameters, holds
 from profiles.activity.sessions import COOLDOWN, IDLE
 from profiles.bulk import array_literal
 from profiles.funnels.matcher import FunnelRule, Step
-from profiles.funnels.segmentation import NUMERIC_TEXT, Condition, Operator, Scalar, number_of
 
 # What stands for an event key where the rows are not events.
 SESSION_SOURCE = -1
@@ -75,25 +75,13 @@ class Definition:
     sources: tuple[int | None, ...]
 
 
-class _Parameters:
-    """Gives each value a name of its own."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self.values = dict(values)
-
-    def add(self, value: Any) -> str:
-        name = f"p{len(self.values)}"
-        self.values[name] = value
-        return f"%({name})s"
-
-
 def matching(funnels: Sequence[Definition], app_id: int, users: Users) -> tuple[str, dict[str, Any]]:
     """Return the statement, with parameters, that gives (user_id, funnel_id, steps_reached, step_times, completed_at).
 
     Users who reached no step give no row. Reads events, sessions and crashes by user, along their primary keys, or all
     of them when `users` is a wide range.
     """
-    parameters = _Parameters({**users.parameters(), "app_id": app_id})
+    parameters = Parameters({**users.parameters(), "app_id": app_id})
     matched = "\nUNION ALL\n".join(_matched(funnel, parameters) for funnel in funnels)
     return f"WITH {_rows(funnels, users, parameters)}\n{matched}", parameters.values
 
@@ -103,7 +91,7 @@ def replacing(funnels: Sequence[Definition], app_id: int, users: Users, now: dat
     `matching` gives: deletes, inserts and changes, and leaves alone what is right already.
     """
     matched, values = matching(funnels, app_id, users)
-    parameters = _Parameters(values)
+    parameters = Parameters(values)
     now_name = parameters.add(now)
     funnel_ids = parameters.add([funnel.id for funnel in funnels])
     statement = f"""
@@ -137,7 +125,7 @@ def happening(funnels: Sequence[Definition], app_id: int, user_id: UUID, limit: 
     (source, occurred_at, place, segmentation, session_id), newest first.
     """
     users = Users(ids=[user_id])
-    parameters = _Parameters({**users.parameters(), "app_id": app_id})
+    parameters = Parameters({**users.parameters(), "app_id": app_id})
     rows = _rows(funnels, users, parameters)
     return (
         f"WITH {rows}\nSELECT source, occurred_at, place, segmentation, session_id FROM happened"
@@ -146,7 +134,7 @@ def happening(funnels: Sequence[Definition], app_id: int, user_id: UUID, limit: 
     )
 
 
-def _rows(funnels: Iterable[Definition], users: Users, parameters: _Parameters) -> str:
+def _rows(funnels: Iterable[Definition], users: Users, parameters: Parameters) -> str:
     """Return the common table `happened`: everything that any step of the funnels may be, each row with its place."""
     steps = [pair for funnel in funnels for pair in zip(funnel.rule.steps, funnel.sources, strict=True)]
     sources = {source for _, source in steps if source is not None}
@@ -207,75 +195,14 @@ def _interval(length: timedelta) -> str:
     return f"interval '{length.total_seconds():.0f} seconds'"
 
 
-def _is_step(step: Step, source: int | None, parameters: _Parameters) -> str:
+def _is_step(step: Step, source: int | None, parameters: Parameters) -> str:
     if source is None:
         return "false"
-    conditions = [_holds(condition, parameters) for condition in step.conditions]
+    conditions = [holds(condition, "segmentation", parameters) for condition in step.conditions]
     return " AND ".join([f"source = {parameters.add(source)}", *conditions])
 
 
-def _holds(condition: Condition, parameters: _Parameters) -> str:
-    """Return `Condition.holds` over the column `segmentation`; never null, and no text of a stranger can fail it."""
-    held = f"segmentation -> {parameters.add(condition.name)}"
-    match condition.operator:
-        case Operator.IS_SET:
-            return f"coalesce(jsonb_typeof({held}), 'null') <> 'null'"
-        case Operator.IS:
-            return _any_item(held, _item_is(condition.value, parameters))
-        case Operator.IS_NOT:
-            return f"NOT {_any_item(held, _item_is(condition.value, parameters))}"
-        case Operator.CONTAINS:
-            part = parameters.add(str(condition.value).lower())
-            # Python lowers this one letter to two characters, PostgreSQL to one.
-            text = "lower(replace(item #>> '{}', U&'\\0130', U&'i\\0307'))"
-            return _any_item(held, f"jsonb_typeof(item) = 'string' AND strpos({text}, {part}) > 0")
-        case _:
-            bound = number_of(condition.value)
-            return (
-                "false"
-                if bound is None
-                else _any_item(held, _item_number(_ORDERS[condition.operator], bound, parameters))
-            )
-
-
-_ORDERS: Final = {Operator.GREATER: ">", Operator.LESS: "<", Operator.AT_LEAST: ">=", Operator.AT_MOST: "<="}
-
-
-def _any_item(held: str, test: str) -> str:
-    """Return whether a test holds for the value, or for any item where it is an array."""
-    items = f"CASE jsonb_typeof({held}) WHEN 'array' THEN {held} ELSE jsonb_build_array({held}) END"
-    return f"EXISTS (SELECT FROM jsonb_array_elements({items}) AS item WHERE {test})"
-
-
-def _item_is(wanted: Scalar, parameters: _Parameters) -> str:
-    if isinstance(wanted, bool):
-        text = parameters.add("true" if wanted else "false")
-        return f"jsonb_typeof(item) IN ('string', 'boolean') AND item #>> '{{}}' = {text}"
-    if not isinstance(wanted, str):
-        return _item_number("=", wanted, parameters)
-    is_text = f"item #>> '{{}}' = {parameters.add(wanted)}"
-    number = number_of(wanted)
-    is_number = "false" if number is None else f"(item #>> '{{}}')::numeric = {parameters.add(str(number))}::numeric"
-    return (
-        f"CASE jsonb_typeof(item) WHEN 'string' THEN {is_text} WHEN 'boolean' THEN {is_text}"
-        f" WHEN 'number' THEN {is_number} ELSE false END"
-    )
-
-
-def _item_number(order: str, bound: float, parameters: _Parameters) -> str:
-    """Return a comparison with a number, or with what a text says as plain digits. Numeric, which cannot overflow."""
-    compared = f"(item #>> '{{}}')::numeric {order} {parameters.add(str(bound))}::numeric"
-    return (
-        f"CASE jsonb_typeof(item) WHEN 'number' THEN {compared} WHEN 'string' THEN"
-        f" CASE WHEN item #>> '{{}}' ~ {parameters.add(_NUMERIC_TEXT)} THEN {compared} ELSE false END"
-        " ELSE false END"
-    )
-
-
-_NUMERIC_TEXT: Final = f"^{NUMERIC_TEXT}$"
-
-
-def _matched(funnel: Definition, parameters: _Parameters) -> str:
+def _matched(funnel: Definition, parameters: Parameters) -> str:
     rule = funnel.rule
     count = len(rule.steps)
     numbers = range(1, count + 1)
