@@ -18,7 +18,8 @@ def answer_sdks(get_response: _Answer) -> _Answer:
     def answer(request: HttpRequest) -> HttpResponse:
         for entry in urlpatterns:
             if match := entry.resolve(request.path_info[1:]):
-                return match.func(request)
+                door: _Answer = match.func
+                return door(request)
         return get_response(request)
 
     return answer
