@@ -18,7 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from ingest import inbox
+from ingest import inbox, pressure
 
 log = structlog.get_logger(__name__)
 
@@ -61,17 +61,20 @@ def heartbeat(_request: HttpRequest) -> JsonResponse:
     is_broker_well = _is_broker_well()
     backlog: dict[str, float | None] = {"requests": None, "age_seconds": None}
     is_backlog_well = False
+    under_pressure = pressure.Pressure.NONE
     if is_database_well:
         requests, age_seconds = inbox.backlog()
         backlog = {"requests": requests, "age_seconds": round(age_seconds, 3)}
         is_backlog_well = age_seconds <= _OLDEST_HEALTHY_SECONDS
-    is_well = is_database_well and is_broker_well and is_backlog_well
+        under_pressure = pressure.look()
+    is_well = is_database_well and is_broker_well and is_backlog_well and not under_pressure
     return JsonResponse(
         {
             "status": "ok" if is_well else "error",
             "database": "ok" if is_database_well else "error",
             "broker": "ok" if is_broker_well else "error",
             "backlog": backlog,
+            "intake": f"closed: {under_pressure}" if under_pressure else "open" if is_database_well else "error",
         },
         status=200 if is_well else 503,
     )

@@ -199,6 +199,11 @@ CACHES = {
 
 # --- Ingest -------------------------------------------------------------------------------------
 
+# Beyond these, SDKs are told to come later. `up` says where its own database is; without that no disk is watched.
+DATABASE_DIR = env.text("DATABASE_DIR")
+MIN_FREE_DISK_BYTES = env.number("MIN_FREE_DISK_MB", 512) * 1024 * 1024 if DATABASE_DIR else 0
+MOST_WAITING = env.number("MOST_WAITING", 2_000_000)
+
 # Raw requests are kept to find retries, to be looked at, and to be applied again after a mended fault.
 REQUESTS_KEPT_DAYS = env.number("REQUESTS_KEPT_DAYS", 8)
 

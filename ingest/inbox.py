@@ -233,6 +233,13 @@ def applied_digests(floors: dict[UUID, datetime]) -> set[tuple[UUID, UUID]]:
         return {(device_key, digest) for device_key, digest in cursor.fetchall()}
 
 
+def length_at_most() -> int:
+    """Return how many requests can be waiting, from the first id and the last: two looks at the key's index."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(max(id) - min(id) + 1, 0) FROM ingest_inboxrequest")
+        return int(cursor.fetchone()[0])
+
+
 def backlog() -> tuple[int, float]:
     """Return how many requests wait (counted up to 100 000) and for how many seconds the oldest has waited."""
     with connection.cursor() as cursor:

@@ -6,7 +6,7 @@ here, and nothing is read of it but who sent it.
 
 import ipaddress
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import wraps
 
@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
-from ingest import answers, app_keys, inbox, sdk_reads
+from ingest import answers, app_keys, inbox, pressure, sdk_reads
 from ingest.wake import wake
 from ingest.wire import bulk
 from ingest.wire.checksum import has_valid_checksum
@@ -90,8 +90,7 @@ def take_request(request: HttpRequest) -> HttpResponse:
     query, body, content_type = _parts(request)
     identity = peek(query, body, content_type)
     app = _let_in(identity, query, body, content_type)
-    inbox.append([_arrival(request, app, identity.device_id, query, body, content_type)])
-    wake()
+    _store([_arrival(request, app, identity.device_id, query, body, content_type)])
     return answers.success(identity.callback)
 
 
@@ -115,8 +114,7 @@ def take_bulk(request: HttpRequest) -> HttpResponse:
             continue
         arrivals.append(_arrival(request, app, item.device_id, b"", item.body, bulk.ITEM_CONTENT_TYPE))
     if arrivals:
-        inbox.append(arrivals)
-        wake()
+        _store(arrivals)
     return answers.success()
 
 
@@ -129,8 +127,7 @@ def answer_read(request: HttpRequest) -> HttpResponse:
     method = as_text(read_some_parameters(query, body, content_type, _METHOD).get("method"))
     status, content = sdk_reads.answer_to(method)
     if status == 200:
-        inbox.append([_arrival(request, app, identity.device_id, query, body, content_type)])
-        wake()
+        _store([_arrival(request, app, identity.device_id, query, body, content_type)])
     return answers.answer(content, status=status, callback=identity.callback)
 
 
@@ -145,11 +142,19 @@ def ping(request: HttpRequest) -> HttpResponse:
     return answers.success()
 
 
+def _store(arrivals: Sequence[inbox.Arrival]) -> None:
+    """Commit arrivals, all or none, and wake the worker; raise `_TurnedAwayError` when no more can be taken now."""
+    if pressure.current():
+        raise _TurnedAwayError(503, answers.TRY_LATER, "")
+    inbox.append(arrivals)
+    wake()
+
+
 def _parts(request: HttpRequest) -> tuple[bytes, bytes, str]:
     """Return query, body and content type of a request, undecoded."""
     query = request.META["QUERY_STRING"].encode("latin-1", "replace")
     body = request.body if request.method == "POST" else b""
-    return query, body, request.META.get("CONTENT_TYPE", "")
+    return query, body, request.headers.get("content-type", "")
 
 
 def _let_in(identity: Identity, query: bytes, body: bytes, content_type: str) -> app_keys.KnownApp:
@@ -181,7 +186,7 @@ def _arrival(
         body=body,
         content_type=_stored_text(content_type),
         ip=_client_address(request),
-        user_agent=_stored_text(request.META.get("HTTP_USER_AGENT", "")),
+        user_agent=_stored_text(request.headers.get("user-agent", "")),
     )
 
 
@@ -194,8 +199,8 @@ def _client_address(request: HttpRequest) -> str:
     """Return the client's IP address. What proxies say of it is believed only where the settings say there is one."""
     told = ""
     if settings.IS_BEHIND_PROXY:
-        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").partition(",")[0].strip()
-        told = forwarded or request.META.get("HTTP_X_REAL_IP", "").strip()
+        forwarded = request.headers.get("x-forwarded-for", "").partition(",")[0].strip()
+        told = forwarded or request.headers.get("x-real-ip", "").strip()
     for candidate in (told, told.rpartition(":")[0].strip("[]"), request.META.get("REMOTE_ADDR", "")):
         try:
             return str(ipaddress.ip_address(candidate))
@@ -206,7 +211,7 @@ def _client_address(request: HttpRequest) -> str:
 
 def _discard_body(request: HttpRequest) -> None:
     """Read and forget a body that is too large, so that the SDK hears the answer and goes on with its queue."""
-    left = int(request.META.get("CONTENT_LENGTH") or 0)
+    left = int(request.headers.get("content-length") or 0)
     while left > 0:
         chunk = request.read(min(left, _DISCARD_BYTES))
         if not chunk:

@@ -215,6 +215,8 @@ class Launch:
             "DATA_DIR": str(data_dir),
             "DATABASE_URL": found.database_url,
             "REDIS_URL": found.redis_url,
+            # Whose room on the disk is watched; a database elsewhere watches its own.
+            "DATABASE_DIR": "" if self._options.database_url else str(self._state),
             "SECRET_KEY": os.environ.get("SECRET_KEY") or instance.secret_key(data_dir),
             "STATIC_ROOT": str(instance.private_directory(self._state / "static", self._python_account)),
             # Programs that write to their home must not find root's.

@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 import redis
@@ -25,6 +25,7 @@ def test_it_is_well(client: Client) -> None:
         "database": "ok",
         "broker": "ok",
         "backlog": {"requests": 0, "age_seconds": 0.0},
+        "intake": "open",
     }
 
 
@@ -53,6 +54,15 @@ def test_a_backlog_that_nobody_takes_is_no_health(client: Client, monkeypatch: p
     answer = client.get("/__heartbeat__")
     assert answer.status_code == 503
     assert answer.json()["backlog"] == {"requests": 5, "age_seconds": 301.0}
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("a_broker")
+def test_it_says_that_nothing_more_is_taken(client: Client, settings: Any) -> None:
+    settings.MOST_WAITING = -1
+    answer = client.get("/__heartbeat__")
+    assert answer.status_code == 503
+    assert answer.json()["intake"] == "closed: backlog"
 
 
 def test_a_load_balancer_is_answered_without_a_query(client: Client) -> None:
