@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-warn-script-location
 TEST_PROCESSES ?= 2
 
-.PHONY: help venv run test lint format bench
+.PHONY: help venv run test lint format bench faults
 
 help:
 	@echo "make run    start everything on http://127.0.0.1:8000/ (PORT, DATA_DIR, DATABASE_URL, REDIS_URL, DEMO=0)"
@@ -18,6 +18,7 @@ help:
 	@echo "make lint   check format, lint, types, layers, migrations and deployment settings"
 	@echo "make format put the code into its format"
 	@echo "make bench  measure; one JSON object a line (BENCH_ARGS='--quick intake')"
+	@echo "make faults break a real instance in every way under load (FAULTS_ARGS='--only Valkey,disk')"
 
 venv: $(VENV)/.installed
 
@@ -62,6 +63,9 @@ lint: venv
 
 bench: $(VENV)/.product
 	@$(BIN)/python manage.py run_bench $(BENCH_ARGS)
+
+faults: $(VENV)/.product
+	@$(BIN)/python manage.py run_faults $(FAULTS_ARGS)
 
 format: venv
 	@$(BIN)/ruff format .

@@ -10,7 +10,7 @@ from profiles.users import keys
 
 _DUPLICATE, _REFUSED = 3, 4
 
-# Totals that are kept while requests come in, beside what the rows say: (what, kept, counted) for each user that differs.
+# Totals that are kept while requests come in, beside what the rows say, for each user in whom they differ.
 _KEPT_TOTALS = """
     WITH kept AS (
         SELECT a.user_id, a.events_count, a.sessions_count, a.total_seconds, a.is_identified = u.is_identified AS agree,

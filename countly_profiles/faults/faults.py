@@ -85,12 +85,12 @@ def _kill_postgres_backend(instance: Instance, _dice: random.Random) -> None:
 
 def _restart_everything(instance: Instance, _dice: random.Random) -> None:
     instance.kill_supervisor()
-    instance.start()
+    instance.launch()
 
 
 def _restart_in_order(instance: Instance, _dice: random.Random) -> None:
     instance.end()
-    instance.start()
+    instance.launch()
 
 
 def _freeze_valkey(instance: Instance, _dice: random.Random) -> None:

@@ -60,11 +60,15 @@ class Instance:
 
     def start(self) -> None:
         """Start everything and wait until it is ready."""
+        self.launch()
+        self.wait_until(lambda: self.health()[0] == 200, _START_SECONDS, "ready")
+
+    def launch(self) -> None:
+        """Start the supervisor."""
         with (self.data_dir / "told").open("ab") as told:
             self._supervisor = subprocess.Popen(
                 [sys.executable, self._manage, "up"], env=self._environ, stdout=told, stderr=told
             )
-        self.wait_until(lambda: self.health()[0] == 200, _START_SECONDS, "ready")
 
     def end(self) -> None:
         """End in the orderly way, if it runs."""
@@ -97,8 +101,9 @@ class Instance:
 
     def manage(self, *arguments: str) -> str:
         """Run one of the project's commands beside the instance and return what it wrote."""
-        command = [sys.executable, self._manage, *arguments]
-        return subprocess.run(command, env=self._environ, capture_output=True, text=True, check=True).stdout
+        command = [sys.executable, str(self._manage), *arguments]
+        done = subprocess.run(command, env=self._environ, capture_output=True, text=True, check=True)
+        return done.stdout
 
     # --- Processes -----------------------------------------------------------------------------
 
@@ -125,11 +130,11 @@ class Instance:
         """Return the command lines of processes of this instance that no longer descend from its supervisor."""
         known = {self._supervisor.pid, *_descendants(self._supervisor.pid)} if self._supervisor else set()
         lock = (self.data_dir / "lock").resolve()
-        found = []
-        for process in _all_processes():
-            if process not in known and process != os.getpid() and _holds(process, lock):
-                found.append(f"{process} {_command_line(process)[:80]}")
-        return found
+        return [
+            f"{process} {_command_line(process)[:80]}"
+            for process in _all_processes()
+            if process not in known and process != os.getpid() and _holds(process, lock)
+        ]
 
     def environ_of(self, name: str) -> Mapping[str, str]:
         """Return the environment of one of the processes."""
@@ -195,7 +200,7 @@ class Instance:
                         "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND granted)",
                         [SHARD_LOCKS],
                     )
-                    return bool(cursor.fetchone()[0])
+                    return cursor.fetchone() == (True,)
 
                 self.wait_until(is_batch_under_way, seconds, "in the middle of a batch", look_every=0.0005)
 

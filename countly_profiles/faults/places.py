@@ -1,4 +1,4 @@
-"""Where instances of the kit live: a directory that is removed afterwards, on a small file system where that is asked."""
+"""Where instances of the kit live: directories that are removed afterwards, on a small file system if so asked."""
 
 import shutil
 import socket
@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from countly_profiles.faults.instance import Instance
-
 
 
 @contextmanager

@@ -4,7 +4,17 @@ from collections.abc import Sequence
 
 from countly_profiles.faults.rounds import WELL_WITHIN_SECONDS, Outcome
 
-_HEAD = ("fault", "acknowledged", "applied", "duplicates", "lost", "doubled", "disordered", "503/no answer", "s to well")
+_HEAD = (
+    "fault",
+    "acknowledged",
+    "applied",
+    "duplicates",
+    "lost",
+    "doubled",
+    "disordered",
+    "503/no answer",
+    "s to well",
+)
 _MOST_COMPLAINTS = 10
 
 
@@ -12,8 +22,10 @@ def table(outcomes: Sequence[Outcome]) -> str:
     """Return outcomes as a table, with what was found wrong below it."""
     rows = [_HEAD, *map(_row, outcomes)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
-    lines = ["  ".join(_cell(text, width, i) for i, (text, width) in enumerate(zip(row, widths, strict=True)))
-             for row in rows]
+    lines = [
+        "  ".join(_cell(text, width, i) for i, (text, width) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    ]
     return "\n".join([*lines, *complaints(outcomes)])
 
 

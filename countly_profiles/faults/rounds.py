@@ -124,7 +124,7 @@ class Rounds:
         return False
 
     def _is_backlog_empty(self) -> bool:
-        return self._instance.rows("SELECT count(*) FROM ingest_inboxrequest")[0][0] == 0
+        return self._instance.rows("SELECT count(*) FROM ingest_inboxrequest") == [(0,)]
 
 
 @contextmanager

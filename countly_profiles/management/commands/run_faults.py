@@ -25,14 +25,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--seed", default="", help="Repeat the random choices of an earlier run.")
-        parser.add_argument("--only", default="", help="Only faults whose name contains this text.")
+        parser.add_argument("--only", default="", help="Only faults with one of these texts in their names: a,b.")
         parser.add_argument("--rate", type=float, default=Load().requests_per_second, help="Requests per second.")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         seed = options["seed"] or secrets.token_hex(4)
         self.stdout.write(f"Seed {seed}")
         load = Load(requests_per_second=options["rate"])
-        chosen = [fault for fault in all_faults() if options["only"] in fault.name]
+        chosen = [fault for fault in all_faults() if any(part in fault.name for part in options["only"].split(","))]
         outcomes = self._run([fault for fault in chosen if not fault.is_disk], seed, load)
         on_small_disk = [fault for fault in chosen if fault.is_disk]
         if on_small_disk and can_make_small_disk():
@@ -43,7 +43,9 @@ class Command(BaseCommand):
         if not all(outcome.is_good for outcome in outcomes):
             raise CommandError("Something is wrong.")
 
-    def _run(self, faults: Sequence[Fault], seed: str, load: Load, *, disk_mb: int = 0, **environ: str) -> list[Outcome]:
+    def _run(
+        self, faults: Sequence[Fault], seed: str, load: Load, *, disk_mb: int = 0, **environ: str
+    ) -> list[Outcome]:
         """Run a round for each fault, all on one instance."""
         outcomes: list[Outcome] = []
         if not faults:
