@@ -1,0 +1,247 @@
+"""The fields that a filter can ask about, and each question as a condition of the ORM.
+
+Subjects above this one add theirs with `register`. What a condition means is `profiles.directory.filters.kinds`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import reduce
+from operator import and_, or_
+from typing import Any, TypeAlias
+
+from django.db.models import Exists, OuterRef, Q, Sum
+
+from profiles.activity.models import Event, EventKey
+from profiles.activity.segmentation_sql import Holds
+from profiles.directory.filters import kinds
+from profiles.directory.filters.kinds import Operator, Values
+from profiles.directory.filters.tree import Condition, FilterError, Group, Node
+from profiles.users.models import DeviceToken
+from profiles.wording import Clock
+
+CUSTOM = "custom."
+LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What rows are asked: those of one app; `user` leads from a row to its AppUser, `key` to the user's key."""
+
+    app_id: int
+    clock: Clock
+    user: str = ""
+    key: str = "id"
+
+
+Where: TypeAlias = Callable[[str, Values, Scope], Q]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field: how it is called, under what it stands in the form, what can be asked of it."""
+
+    name: str
+    label: str
+    section: str
+    operators: tuple[Operator, ...]
+    where: Where
+
+    def operator(self, name: str) -> Operator:
+        """Return an operator by its name; raise FilterError."""
+        for operator in self.operators:
+            if operator.name == name:
+                return operator
+        raise FilterError(f"{self.label}: there is no question “{name}”")
+
+
+_registry: dict[str, Field] = {}
+
+
+def register(field: Field) -> None:
+    """Add a field after those that are there. Once per name."""
+    if field.name in _registry:
+        raise ValueError(f"There is a field “{field.name}” already")
+    _registry[field.name] = field
+
+
+def all_fields() -> tuple[Field, ...]:
+    """Return the fields that every app has, in the order they are shown in."""
+    return tuple(_registry.values())
+
+
+def find_field(name: str) -> Field:
+    """Return a field by its name; any custom property is one. Raise FilterError."""
+    if field := _registry.get(name):
+        return field
+    property_name = name.removeprefix(CUSTOM)
+    if property_name == name or not 0 < len(property_name) <= LONGEST_NAME:
+        raise FilterError(f"There is no field “{name[:60]}”")
+    return Field(name, property_name, "Custom properties", kinds.PROPERTY, _property(property_name))
+
+
+def checked(node: Group) -> Group:
+    """Return a filter with its values as conditions keep them; raise FilterError for what no field understands."""
+    return Group(tuple(_checked(member) for member in node.members), node.is_any)
+
+
+def _checked(node: Node) -> Node:
+    if isinstance(node, Group):
+        return checked(node)
+    operator = find_field(node.field).operator(node.operator)
+    return Condition(node.field, node.operator, kinds.read_values(operator, node.values))
+
+
+def in_words(node: Node) -> str:
+    """Say a checked filter."""
+    if isinstance(node, Condition):
+        field = find_field(node.field)
+        asked = kinds.words(field.operator(node.operator), node.values)
+        return asked if field.operators is kinds.BEHAVIOUR else f"{field.label} {asked}"
+    parts = [f"({in_words(part)})" if isinstance(part, Group) else in_words(part) for part in node.members]
+    return (" or " if node.is_any else " and ").join(parts)
+
+
+def where(node: Node, scope: Scope) -> Q:
+    """Return a checked filter as a condition on the rows of the scope."""
+    if isinstance(node, Condition):
+        return find_field(node.field).where(node.operator, node.values, scope)
+    return reduce(or_ if node.is_any else and_, (where(member, scope) for member in node.members), Q())
+
+
+def _text(*columns: str) -> Where:
+    lookups = {"is": "exact", "contains": "icontains", "starts_with": "istartswith"}
+
+    def condition(operator: str, values: Values, scope: Scope) -> Q:
+        paths = [scope.user + column for column in columns]
+        if operator in {"is_set", "is_not_set"}:
+            known = reduce(or_, (Q(**{f"{path}__gt": ""}) for path in paths))
+            return known if operator == "is_set" else _not(paths, known)
+        found = reduce(or_, (Q(**{f"{path}__{lookups.get(operator, 'exact')}": values[0]}) for path in paths))
+        return _not(paths, found) if operator == "is_not" else found
+
+    return condition
+
+
+def _not(paths: Sequence[str], found: Q) -> Q:
+    """Return the contrary, which holds of unknown values too."""
+    return ~found if len(paths) > 1 else ~found | Q(**{f"{paths[0]}__isnull": True})
+
+
+def _number(column: str) -> Where:
+    lookups = {"equals": "exact", "greater": "gt", "less": "lt", "at_least": "gte", "at_most": "lte"}
+
+    def condition(operator: str, values: Values, scope: Scope) -> Q:
+        path = scope.user + column
+        if operator in {"is_set", "is_not_set"}:
+            return Q(**{f"{path}__isnull": operator == "is_not_set"})
+        numbers = [float(value) for value in values]
+        if operator == "between":
+            return Q(**{f"{path}__gte": numbers[0], f"{path}__lte": numbers[1]})
+        if operator == "not_equals":
+            return Q(**{f"{path}__lt": numbers[0]}) | Q(**{f"{path}__gt": numbers[0]}) | Q(**{f"{path}__isnull": True})
+        if operator == "equals":
+            return Q(**{f"{path}__gte": numbers[0], f"{path}__lte": numbers[0]})
+        return Q(**{f"{path}__{lookups[operator]}": numbers[0]})
+
+    return condition
+
+
+def _moment(column: str) -> Where:
+    def condition(operator: str, values: Values, scope: Scope) -> Q:
+        path = scope.user + column
+        match operator:
+            case "is_set" | "is_not_set":
+                return Q(**{f"{path}__isnull": operator == "is_not_set"})
+            case "last_days":
+                return Q(**{f"{path}__gte": kinds.first_of(int(values[0]), scope.clock)})
+            case "not_last_days":
+                first = kinds.first_of(int(values[0]), scope.clock)
+                return Q(**{f"{path}__lt": first}) | Q(**{f"{path}__isnull": True})
+            case "before":
+                return Q(**{f"{path}__lt": kinds.start_of(date.fromisoformat(values[0]), scope.clock)})
+            case _:
+                next_day = date.fromisoformat(values[0]) + timedelta(days=1)
+                return Q(**{f"{path}__gte": kinds.start_of(next_day, scope.clock)})
+
+    return condition
+
+
+def _truth(column: str) -> Where:
+    return lambda operator, _, scope: Q(**{scope.user + column: operator == "yes"})
+
+
+def _property(name: str) -> Where:
+    def condition(operator: str, values: Values, scope: Scope) -> Q:
+        conditions = kinds.property_conditions(name, operator, values)
+        held = reduce(and_, (Q(Holds(f"{scope.user}custom", one)) for one in conditions))
+        return ~held if operator == "is_not_set" else held
+
+    return condition
+
+
+def _consent(operator: str, values: Values, scope: Scope) -> Q:
+    given = Q(**{f"{scope.user}consent__contains": {values[0]: True}})
+    return given if operator == "given" else ~given
+
+
+def _push_token(operator: str, _: Values, scope: Scope) -> Q:
+    has_token = Q(Exists(DeviceToken.objects.filter(user_id=OuterRef(scope.key), disabled_reason="")))
+    return has_token if operator == "yes" else ~has_token
+
+
+def _behaviour(operator: str, values: Values, scope: Scope) -> Q:
+    key, times, days, *segment = values
+    number = EventKey.objects.filter(app_id=scope.app_id, key=key).values("id")[:1]
+    deeds: Any = Event.objects.filter(app_id=scope.app_id, key_id__in=number)
+    if days != "0":
+        deeds = deeds.filter(occurred_at__gte=kinds.first_of(int(days), scope.clock))
+    if segment:
+        deeds = deeds.filter(Holds("segmentation", kinds.segment_condition(segment)))
+    doers = deeds.values("user_id").annotate(total=Sum("count")).filter(total__gte=int(times)).values("user_id")
+    did = Q(**{f"{scope.key}__in": doers})
+    return did if operator == "did" else ~did
+
+
+_PERSON, _DEVICE, _PLACE, _USE = "Person", "Device and app", "Place", "Use"
+
+register(Field("event", "Event", "Behaviour", kinds.BEHAVIOUR, _behaviour))
+for _name, _label, _section, _columns in (
+    ("platform", "Platform", _DEVICE, ["platform"]),
+    ("platform_version", "Platform version", _DEVICE, ["platform_version"]),
+    ("app_version", "App version", _DEVICE, ["app_version"]),
+    ("device", "Device", _DEVICE, ["device_name", "device"]),
+    ("device_type", "Device type", _DEVICE, ["device_type"]),
+    ("manufacturer", "Manufacturer", _DEVICE, ["manufacturer"]),
+    ("carrier", "Carrier", _DEVICE, ["carrier"]),
+    ("resolution", "Resolution", _DEVICE, ["resolution"]),
+    ("browser", "Browser", _DEVICE, ["browser"]),
+    ("sdk_name", "SDK", _DEVICE, ["sdk_name"]),
+    ("source", "Source", _DEVICE, ["source"]),
+    ("country", "Country", _PLACE, ["country"]),
+    ("region", "Region", _PLACE, ["region"]),
+    ("city", "City", _PLACE, ["city"]),
+    ("locale", "Locale", _PLACE, ["locale"]),
+    ("language", "Language", _PLACE, ["language"]),
+    ("name", "Name", _PERSON, ["name"]),
+    ("username", "User name", _PERSON, ["username"]),
+    ("email", "E-mail", _PERSON, ["email"]),
+    ("phone", "Phone", _PERSON, ["phone"]),
+    ("organization", "Organization", _PERSON, ["organization"]),
+    ("gender", "Gender", _PERSON, ["gender"]),
+    ("device_id", "Device id", _PERSON, ["device_id"]),
+):
+    register(Field(_name, _label, _section, kinds.TEXT, _text(*_columns)))
+for _field in (
+    Field("birth_year", "Birth year", _PERSON, kinds.NUMBER, _number("birth_year")),
+    Field("identified", "Identified:", _PERSON, kinds.TRUTH, _truth("is_identified")),
+    Field("push_token", "Has a push token:", _DEVICE, kinds.TRUTH, _push_token),
+    Field("consent", "Consent", _PERSON, kinds.CONSENT, _consent),
+    Field("sessions", "Sessions", _USE, kinds.NUMBER, _number("activity__sessions_count")),
+    Field("seconds", "Time spent in seconds", _USE, kinds.NUMBER, _number("activity__total_seconds")),
+    Field("events", "Events", _USE, kinds.NUMBER, _number("activity__events_count")),
+    Field("crashes", "Crashes", _USE, kinds.NUMBER, _number("activity__crashes_count")),
+    Field("first_seen", "First seen", _USE, kinds.MOMENT, _moment("activity__first_seen_at")),
+    Field("last_seen", "Last seen", _USE, kinds.MOMENT, _moment("activity__last_seen_at")),
+):
+    register(_field)
