@@ -168,7 +168,8 @@ class Instance:
     def wait_until_intake_is_closed(self) -> None:
         """Wait until SDKs are told to come later and health says that not all is well."""
         self.wait_until(lambda: self.health()[0] == _COME_LATER, 10.0, "unwell in its health")
-        self.wait_until(lambda: self.get("/i?app_key=any&device_id=any")[0] == _COME_LATER, 10.0, "closed for SDKs")
+        ((key,),) = self.rows("SELECT key FROM profiles_app LIMIT 1")
+        self.wait_until(lambda: self.get(f"/i?app_key={key}&device_id=asks")[0] == _COME_LATER, 10.0, "closed for SDKs")
 
     def services(self) -> services.Services:
         """Return where database and broker are."""
