@@ -1,7 +1,7 @@
 """Writes scores, for many users a statement, and how the scores of an app are spread."""
 
 from collections.abc import Collection, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +22,7 @@ QUANTILE_STEPS = 1_000  # so that a rank is right to a tenth of a per cent
 
 
 def refresh(user_ids: Collection[UUID], now: datetime) -> None:
-    """Compute and store the scores of these users as of now. Users of any apps; two statements and a lock."""
+    """Compute and store the scores of these users as of now. Users of any apps; one statement and a lock."""
     with transaction.atomic():
         staleness.lock_results(Stale.Kind.ENGAGEMENT)
         _refresh(user_ids, today_of_apps(now), now)
@@ -36,6 +36,7 @@ def _refresh(user_ids: Collection[UUID], days: Mapping[int, date], now: datetime
         "user_ids": array_literal(user_ids, "uuid"),
         "app_ids": array_literal(days.keys(), "bigint"),
         "days": array_literal(days.values(), "date"),
+        "since": min(days.values(), default=now.date()) - timedelta(days=WINDOW_DAYS),
         "window_days": WINDOW_DAYS,
         "max_minutes": MAX_AVERAGE_MINUTES,
         "max_sessions": MAX_SESSIONS,
@@ -44,7 +45,6 @@ def _refresh(user_ids: Collection[UUID], days: Mapping[int, date], now: datetime
     }
     with connection.cursor() as cursor:
         cursor.execute(sql.REFRESH, parameters)
-        cursor.execute(sql.FORGET, parameters)
 
 
 def refresh_stale(now: datetime, limit: int = USERS_PER_BATCH) -> int:

@@ -6,8 +6,10 @@ users, through the ORM it would be their rows to Python and back.
 """
 
 # Reads the daily rows of the window by their primary key (user_id, "on", ...). A user may have several rows for a day,
-# one for each device id that a merge brought along. A row that would stay as it is is not written. While a user stays
-# away the window loses its oldest day first, and with it a day of use, so the score falls on that day's seventh morrow.
+# one for each device id that a merge brought along. `since` repeats for the index what the join says: it cannot know
+# that no app's day is far from another's. While a user stays away the window loses its oldest day first, and with it a
+# day of use, so the score falls on that day's seventh morrow. A row that would stay as it is is not written; users who
+# are no more, absorbed by others or deleted, lose theirs.
 REFRESH = """
 WITH totals AS (
     SELECT a.user_id, a.app_id, a.is_identified, today."on",
@@ -21,7 +23,7 @@ WITH totals AS (
     SELECT d.user_id, count(DISTINCT d."on") AS days, sum(d.sessions) AS sessions, min(d."on") AS first_on
     FROM profiles_dailyactivity d
     JOIN totals ON totals.user_id = d.user_id
-    WHERE d.user_id = ANY(%(user_ids)s::uuid[])
+    WHERE d.user_id = ANY(%(user_ids)s::uuid[]) AND d."on" > %(since)s::date
       AND d."on" > totals."on" - %(window_days)s AND d."on" <= totals."on"
       AND (d.sessions > 0 OR d.events > 0)
     GROUP BY d.user_id
@@ -32,6 +34,9 @@ WITH totals AS (
     FROM totals LEFT JOIN days USING (user_id)
 ), scores AS (
     SELECT factors.*, average_minutes * sessions * days AS score FROM factors
+), gone AS (
+    DELETE FROM profiles_engagement
+    WHERE user_id IN (SELECT unnest(%(user_ids)s::uuid[]) EXCEPT SELECT user_id FROM totals)
 )
 INSERT INTO profiles_engagement AS stored (
     user_id, app_id, is_identified, score, average_minutes, sessions_7_days, days_7_days, "on", changes_on, computed_at
@@ -55,13 +60,6 @@ WHERE (stored.app_id, stored.is_identified, stored.score, stored.average_minutes
     IS DISTINCT FROM
       (excluded.app_id, excluded.is_identified, excluded.score, excluded.average_minutes, excluded.sessions_7_days,
        excluded.days_7_days, excluded."on", excluded.changes_on)
-"""
-
-# Follows the primary key's rows that have nothing to belong to: their user was absorbed by another, or deleted.
-FORGET = """
-DELETE FROM profiles_engagement stored
-WHERE stored.user_id = ANY(%(user_ids)s::uuid[])
-  AND NOT EXISTS (SELECT FROM profiles_useractivity a WHERE a.user_id = stored.user_id)
 """
 
 # Reads the index engagement_score alone; sorting is what it costs (measured: 0.6 s for a million users).

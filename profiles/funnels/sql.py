@@ -94,12 +94,14 @@ def replacing(funnels: Sequence[Definition], app_id: int, users: Users, now: dat
     parameters = Parameters(values)
     now_name = parameters.add(now)
     funnel_ids = parameters.add([funnel.id for funnel in funnels])
+    # "+ 0" keeps the delete from the index led by the funnel: for a range of users that would read, batch by batch, all
+    # completions that there are. The primary key leads to the users.
     statement = f"""
 WITH matched AS MATERIALIZED (
 {matched}
 ), gone AS (
     DELETE FROM profiles_funnelcompletion c
-    WHERE c.funnel_id = ANY({funnel_ids}) AND {users.condition("c")}
+    WHERE (c.funnel_id + 0) = ANY({funnel_ids}) AND {users.condition("c")}
       AND NOT EXISTS (SELECT FROM matched m WHERE m.user_id = c.user_id AND m.funnel_id = c.funnel_id)
 )
 INSERT INTO profiles_funnelcompletion AS c (

@@ -211,7 +211,7 @@ def test_queries_do_not_grow_with_users(django_assert_num_queries: DjangoAssertN
     app = make_app()
     users = [make_totals(app, f"device-{n}", 0, 0) for n in range(50)]
     for number in (1, 50):
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(5):
             services.refresh([user.id for user in users[:number]], NOW)
 
 
