@@ -10,6 +10,8 @@ _ANY_PREFIX = r"^(?:(?!apps/|admin/|static/).+/)?"
 urlpatterns = [
     re_path(_ANY_PREFIX + r"i/?$", views.take_request),
     re_path(_ANY_PREFIX + r"i/bulk/?$", views.take_bulk),
-    re_path(_ANY_PREFIX + r"o/sdk/?$", views.answer_read),
+    re_path(_ANY_PREFIX + r"i/feedback/inputs?/?$", views.take_feedback),
+    re_path(_ANY_PREFIX + r"(?:o/sdk(?:/content)?|i/sdk)/?$", views.answer_read),
     re_path(_ANY_PREFIX + r"o/ping/?$", views.ping),
+    re_path(r"^[io]/", views.refuse_path),
 ]

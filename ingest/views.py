@@ -87,9 +87,25 @@ def _door(view: _Door) -> _Door:
 @_door
 def take_request(request: HttpRequest) -> HttpResponse:
     """Answer `/i`: one SDK request."""
+    return _take(request)
+
+
+@_door
+def take_feedback(request: HttpRequest) -> HttpResponse:
+    """Answer `/i/feedback/input`: a rating or survey page sends one event, like an SDK but never signed."""
+    return _take(request, must_be_signed=False)
+
+
+@_door
+def refuse_path(request: HttpRequest) -> HttpResponse:
+    """Answer an address of the SDKs' world that does not exist."""
+    return answers.result(answers.INVALID_PATH, status=400)
+
+
+def _take(request: HttpRequest, *, must_be_signed: bool = True) -> HttpResponse:
     query, body, content_type = _parts(request)
     identity = peek(query, body, content_type)
-    app = _let_in(identity, query, body, content_type)
+    app = _let_in(identity, query, body, content_type, must_be_signed=must_be_signed)
     _store([_arrival(request, app, identity.device_id, query, body, content_type)])
     return answers.success(identity.callback)
 
@@ -120,7 +136,10 @@ def take_bulk(request: HttpRequest) -> HttpResponse:
 
 @_door
 def answer_read(request: HttpRequest) -> HttpResponse:
-    """Answer `/o/sdk`: what SDKs read. It makes the profile known and merges like any request, so it is stored too."""
+    """Answer `/o/sdk` and its kin: what SDKs read.
+
+    It makes the profile known and merges like any request, so it is stored too.
+    """
     query, body, content_type = _parts(request)
     identity = peek(query, body, content_type)
     app = _let_in(identity, query, body, content_type)
@@ -157,7 +176,9 @@ def _parts(request: HttpRequest) -> tuple[bytes, bytes, str]:
     return query, body, request.headers.get("content-type", "")
 
 
-def _let_in(identity: Identity, query: bytes, body: bytes, content_type: str) -> app_keys.KnownApp:
+def _let_in(
+    identity: Identity, query: bytes, body: bytes, content_type: str, *, must_be_signed: bool = True
+) -> app_keys.KnownApp:
     """Return the app that a request belongs to; raise `_TurnedAwayError` with the answer if it may not come in."""
     if identity.refusal is not None:
         status, text = _ANSWERS_TO_REFUSALS[identity.refusal]
@@ -167,9 +188,11 @@ def _let_in(identity: Identity, query: bytes, body: bytes, content_type: str) ->
         raise _TurnedAwayError(400, answers.UNKNOWN_APP, identity.callback)
     if app.is_paused:
         raise _TurnedAwayError(400, answers.PAUSED_APP, identity.callback)
-    if app.salt and not identity.is_signed:
+    if not app.salt or not must_be_signed:
+        return app
+    if not identity.is_signed:
         raise _TurnedAwayError(200, answers.NO_CHECKSUM, identity.callback)
-    if app.salt and not has_valid_checksum(query, body, content_type, app.salt):
+    if not has_valid_checksum(query, body, content_type, app.salt):
         raise _TurnedAwayError(200, answers.WRONG_CHECKSUM, identity.callback)
     return app
 

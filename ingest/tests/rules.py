@@ -26,6 +26,9 @@ RULES = {
     "answers.jsonp": "An answer is wrapped in the callback that was asked for.",
     "answers.jsonp_hostile": "A callback that is no plain name is not echoed.",
     "answers.headers": "Every answer is JSON and open to every origin.",
+    "door.feedback": "Feedback pages send an event to their own address, never signed.",
+    "door.kin_of_reads": "What SDKs read is answered at each of its addresses.",
+    "door.unknown_path": "An unknown address of the SDKs' world is answered 400 Invalid path, a page's stays 404.",
     # 1.3 Exact answers.
     "answers.success": "What is stored is answered with Success.",
     "answers.missing_identity": "Without app key or device id the answer is 400.",

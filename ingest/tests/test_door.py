@@ -312,3 +312,32 @@ def test_accepted_without_effect(app: App) -> None:
     apply_all()
     settled = IngestRequest.objects.get()
     assert (settled.verdict, settled.notes) == (IngestRequest.Verdict.APPLIED, None)
+
+
+@pytest.mark.rule("door.feedback")
+@pytest.mark.parametrize("path", ["/i/feedback/input", "/i/feedback/inputs/"])
+def test_feedback_is_taken_unsigned(client: Client, path: str) -> None:
+    app_keys.forget()
+    salted = create_app(name="Salted", salt="sodiumchloride")
+    event = [
+        {"key": "[CLY]_star_rating", "count": 1, "segmentation": {"rating": 4, "widget_id": "w", "platform": "web"}}
+    ]
+    answer = get(client, path, app_key=salted.key, device_id="d", timestamp=STAMP, events=json.dumps(event))
+    assert said(answer) == (200, SUCCESS)
+    apply_all()
+    assert event_keys_of(salted, user_of(salted, "d")) == ["[CLY]_star_rating"]
+
+
+@pytest.mark.rule("door.kin_of_reads")
+@pytest.mark.parametrize(("path", "method"), [("/o/sdk/content", "queue"), ("/i/sdk", "sc")])
+def test_reads_at_their_other_addresses(client: Client, app: App, path: str, method: str) -> None:
+    answer = get(client, path, app_key=app.key, device_id="d", method=method)
+    assert answer.status_code == 200
+    assert isinstance(answer.json(), dict)
+
+
+@pytest.mark.rule("door.unknown_path")
+def test_an_unknown_path_is_400_and_an_unknown_page_404(client: Client) -> None:
+    for path in ("/i/xyz", "/o/xyz", "/o/sdk/xyz", "/i/bulk/x"):
+        assert said(client.get(path)) == (400, b'{"result":"Invalid path"}')
+    assert client.get("/nothing/here/").status_code == 404
