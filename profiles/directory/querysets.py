@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db.models import Case, F, Field, Func, IntegerField, Lookup, Q, QuerySet, Sum, UUIDField, Value, When
 from django.db.models.lookups import GreaterThan, LessThan
 
 from profiles.access.models import App
 from profiles.activity.models import DailyActivity
+from profiles.directory.filters.fields import Scope, where
+from profiles.directory.filters.tree import EVERYBODY, Group
 from profiles.directory.search import search_condition
 from profiles.directory.sorts import Sort
 from profiles.directory.state import Cursor, ListState, Tab
@@ -90,12 +93,12 @@ class Row:
         return f"{sum(self.days)} sessions on {used} of {len(self.days)} days"
 
 
-def count_matches(app: App, tab: Tab, search: str) -> Matches:
-    """Count the users of a tab that a search finds, up to COUNTED: one query for each half of the tab.
+def count_matches(app: App, tab: Tab, search: str, chosen: Group = EVERYBODY) -> Matches:
+    """Count the users of a tab that a search and a filter find, up to COUNTED: one query for each half of the tab.
 
     Apart, because names are searched for and the anonymous have none: what one half holds says nothing of the other.
     """
-    counts = {half: _matching(app, [half], search).values("pk")[: COUNTED + 1].count() for half in tab.halves}
+    counts = {half: _matching(app, [half], search, chosen).values("pk")[: COUNTED + 1].count() for half in tab.halves}
     total = sum(counts.values())
     return Matches(
         count=min(total, COUNTED),
@@ -152,7 +155,9 @@ def read_neighbours(app: App, user: AppUser, state: ListState, sort: Sort) -> tu
     if at is None:
         return None, None
     state = state.first_page()
-    matches = count_matches(app, state.tab, state.search) if state.search else Matches(0, is_exact=False)
+    matches = (
+        count_matches(app, state.tab, state.search, state.filter) if state.is_narrowed else Matches(0, is_exact=False)
+    )
     cursor = _cursor(sort, Place(user.id, at[0]), 1)
     before = _walk(app, replace(state, before=cursor), sort, matches, cursor, 1, is_backward=True)
     after = _walk(app, replace(state, after=cursor), sort, matches, cursor, 1, is_backward=False)
@@ -164,8 +169,13 @@ def read_neighbours(app: App, user: AppUser, state: ListState, sort: Sort) -> tu
     )
 
 
-def _matching(app: App, halves: Sequence[bool], search: str) -> QuerySet[AppUser]:
-    return AppUser.objects.filter(search_condition(search), app=app, is_identified__in=halves)
+def _matching(app: App, halves: Sequence[bool], search: str, chosen: Group) -> QuerySet[AppUser]:
+    found = search_condition(search) & where(chosen, _scope(app))
+    return AppUser.objects.filter(found, app=app, is_identified__in=halves)
+
+
+def _scope(app: App, user: str = "", key: str = "id") -> Scope:
+    return Scope(app.pk, Clock(datetime.now(tz=UTC), ZoneInfo(app.timezone)), user, key)
 
 
 def _half(app: App, sort: Sort, is_identified: bool) -> QuerySet[Any]:
@@ -193,7 +203,7 @@ def _walk(
     by = ["-unknown" if is_backward else "unknown", f"{order}sort_value", f"{order}sort_key"]
     walks = [
         walk.order_by(*by[1:])
-        for is_identified in (matches.many if state.search else state.tab.halves)
+        for is_identified in (matches.many if state.is_narrowed else state.tab.halves)
         for walk in _along_index(app, state, sort, is_identified, cursor, is_descending, is_backward)
     ]
     if matches.few:
@@ -212,7 +222,7 @@ def _found(app: App, state: ListState, sort: Sort, halves: Sequence[bool]) -> Qu
     The LIMIT inside keeps PostgreSQL from walking a sort index instead, in the hope to meet them: where many match,
     that hope is right, where few do, it reads everybody.
     """
-    found = _matching(app, halves, state.search).values("pk")[: 2 * COUNTED]
+    found = _matching(app, halves, state.search, state.filter).values("pk")[: 2 * COUNTED]
     rows = _sortable(sort.rows.filter(**{"app": app, f"{sort.key}__in": found}), sort)
     flagged: QuerySet[Any] = rows.annotate(
         unknown=Case(When(sort_value__isnull=True, then=1), default=0, output_field=IntegerField())
@@ -236,6 +246,8 @@ def _along_index(
     rows = _half(app, sort, is_identified)
     if state.search:
         rows = rows.filter(search_condition(state.search, sort.user))
+    if state.filter:
+        rows = rows.filter(where(state.filter, _scope(app, sort.user, sort.key)))
     is_among_unknown = cursor is not None and cursor.value is None
     walks = []
     if not is_among_unknown or is_backward:

@@ -1,4 +1,4 @@
-"""What a list shows, as its query string says it: tab, search, sort, page. Pure.
+"""What a list shows, as its query string says it: tab, search, filter, sort, page.
 
 A wrong value falls back to the default.
 """
@@ -13,8 +13,13 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
+from profiles.directory.filters import tree
+from profiles.directory.filters.fields import checked
+from profiles.directory.filters.tree import EVERYBODY, FilterError, Group
+
 LAST_PAGE = "end"
 LONGEST_SEARCH = 200
+LONGEST_ADDRESS = 4000
 DEFAULT_SORT = "-last_seen"
 
 
@@ -71,6 +76,8 @@ class ListState:
 
     tab: Tab = Tab.ALL
     search: str = ""
+    filter: Group = EVERYBODY
+    filter_error: str = ""
     sort: str = DEFAULT_SORT
     after: Cursor | None = None
     before: Cursor | None = None
@@ -81,9 +88,12 @@ class ListState:
         """Read the parameters of an address."""
         tab = str(parameters.get("tab", ""))
         before = str(parameters.get("before", ""))
+        chosen, error = _read_filter(str(parameters.get("filter", "")))
         return cls(
             tab=Tab(tab) if tab in set(Tab) else Tab.ALL,
             search=" ".join(str(parameters.get("q", "")).replace("\x00", "").split())[:LONGEST_SEARCH],
+            filter=chosen,
+            filter_error=error,
             sort=str(parameters.get("sort", "")) or DEFAULT_SORT,
             after=Cursor.decode(str(parameters.get("after", ""))),
             before=None if before == LAST_PAGE else Cursor.decode(before),
@@ -93,7 +103,17 @@ class ListState:
     @classmethod
     def read_query_string(cls, text: str) -> "ListState":
         """Read a query string, as a profile carries it of the list that one came from."""
-        return cls.read(dict(parse_qsl(text[:2000])))
+        return cls.read(dict(parse_qsl(text[:LONGEST_ADDRESS])))
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether a search or a filter leaves out users of the tab."""
+        return bool(self.search or self.filter)
+
+    @property
+    def filter_text(self) -> str:
+        """The filter as an address has it."""
+        return tree.write(self.filter)
 
     @property
     def sort_name(self) -> str:
@@ -116,6 +136,8 @@ class ListState:
             pairs.append(("tab", self.tab.value))
         if self.search:
             pairs.append(("q", self.search))
+        if self.filter:
+            pairs.append(("filter", self.filter_text))
         if self.sort != DEFAULT_SORT:
             pairs.append(("sort", self.sort))
         if self.after:
@@ -124,4 +146,11 @@ class ListState:
             pairs.append(("before", self.before.encode()))
         if self.is_last_page:
             pairs.append(("before", LAST_PAGE))
-        return urlencode([*pairs, *more.items()])
+        return urlencode([*pairs, *more.items()], safe="(),:!")
+
+
+def _read_filter(text: str) -> tuple[Group, str]:
+    try:
+        return checked(tree.read(text)), ""
+    except FilterError as error:
+        return EVERYBODY, str(error)

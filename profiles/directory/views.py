@@ -15,6 +15,8 @@ from django_htmx.middleware import HtmxDetails
 from profiles.access.models import App
 from profiles.access.querysets import UserTotals, user_totals
 from profiles.directory.columns import all_columns, find_sort
+from profiles.directory.filters.fields import in_words
+from profiles.directory.filters.tree import EVERYBODY, Group
 from profiles.directory.querysets import (
     Matches,
     Page,
@@ -64,8 +66,8 @@ def users(request: HttpRequest, app: App) -> HttpResponse:
         return _answer_waiting(totals)
     columns = all_columns()
     matches = (
-        count_matches(app, state.tab, state.search)
-        if state.search
+        count_matches(app, state.tab, state.search, state.filter)
+        if state.is_narrowed
         else Matches(_total(totals, state.tab), is_exact=True)
     )
     page = read_page(app, state, sort, matches)
@@ -83,6 +85,8 @@ def users(request: HttpRequest, app: App) -> HttpResponse:
         "state": state,
         "clock": clock,
         "tabs": _tabs(state, totals),
+        "chips": _chips(state),
+        "unfiltered": "?" + state.first_page(filter=EVERYBODY).query_string(),
         "tab_label": state.tab.label,
         "table": table,
         "rows": rows,
@@ -109,7 +113,7 @@ def neighbours(request: HttpRequest, app: App, uid: str) -> HttpResponse:
         raise Http404
     state, sort, position = _read_origin(request)
     before, after = read_neighbours(app, user, state, sort)
-    total = None if state.search else _total(user_totals(app), state.tab)
+    total = None if state.is_narrowed else _total(user_totals(app), state.tab)
     context = {
         "position": position,
         "total": total,
@@ -178,6 +182,17 @@ def _tabs(state: ListState, totals: UserTotals) -> list[TabLink]:
     return [
         TabLink(tab.label, _total(totals, tab), "?" + state.first_page(tab=tab).query_string(), tab is state.tab)
         for tab in Tab
+    ]
+
+
+def _chips(state: ListState) -> list[tuple[str, str]]:
+    """Return each part of the filter in words, with the address of the list without it."""
+    parts = state.filter
+    if parts.is_any:
+        parts = Group((parts,))
+    return [
+        (in_words(part), "?" + state.first_page(filter=parts.without(index)).query_string())
+        for index, part in enumerate(parts.members)
     ]
 
 

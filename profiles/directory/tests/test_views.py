@@ -257,3 +257,27 @@ def test_one_can_step_without_scripts(alice: Client, people: People) -> None:
 
 def test_neighbours_of_nobody_are_not_found(alice: Client, people: People) -> None:
     assert alice.get(reverse("directory:neighbours", args=[people.app.public_id, "zzz"])).status_code == 404
+
+
+@pytest.mark.parametrize("sort", ["", "name", "device", "-sessions", "last_seen", "-engagement"])
+def test_a_filter_narrows_every_order(alice: Client, people: People, sort: str) -> None:
+    users = _fill(people.app, 7)
+    text = "identified:yes,or(sessions:equals:2,sessions:equals:4)"
+    response = alice.get(_url(people.app, f"filter={text}&sort={sort}"))
+    assert {row.user.id for row in response.context["rows"]} == {users[2].id, users[4].id}
+    page = response.content.decode()
+    assert "Sessions = 2 or Sessions = 4" in page
+    assert "of 2" in page
+
+
+def test_a_filter_that_finds_nobody_can_be_cleared(alice: Client, people: People) -> None:
+    _fill(people.app, 2)
+    page = alice.get(_url(people.app, "filter=platform:is:iOS&tab=identified")).content.decode()
+    assert "Nobody matches this filter" in page
+    assert f'href="{_url(people.app)}?tab=identified"' in page
+
+
+def test_a_filter_that_cannot_be_read_says_so(alice: Client, people: People) -> None:
+    _fill(people.app, 2)
+    page = alice.get(_url(people.app, "filter=platform:larger:1")).content.decode()
+    assert "is not applied: Platform: there is no question" in page
