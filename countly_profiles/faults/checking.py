@@ -10,15 +10,18 @@ from profiles.users import keys
 
 _DUPLICATE, _REFUSED = 3, 4
 
-# Totals that are kept while requests come in, beside what the rows say, for each user in whom they differ.
+# Totals that are kept while requests come in, beside what the rows say, for each user in whom they differ. Sessions may
+# have fewer seconds than the total: a ping that came before any begin of its user counts in no session.
 _KEPT_TOTALS = """
     WITH kept AS (
         SELECT a.user_id, a.events_count, a.sessions_count, a.total_seconds, a.is_identified = u.is_identified AS agree,
-            coalesce(d.events, 0) AS day_events, coalesce(d.sessions, 0) AS day_sessions
+            coalesce(d.events, 0) AS day_events, coalesce(d.sessions, 0) AS day_sessions,
+            coalesce(d.seconds, 0) AS day_seconds
         FROM profiles_useractivity a
         LEFT JOIN profiles_appuser u ON u.id = a.user_id
         LEFT JOIN (
-            SELECT user_id, sum(events) AS events, sum(sessions) AS sessions FROM profiles_dailyactivity GROUP BY 1
+            SELECT user_id, sum(events) AS events, sum(sessions) AS sessions, sum(seconds) AS seconds
+            FROM profiles_dailyactivity GROUP BY 1
         ) d USING (user_id)
     ), counted AS (
         SELECT a.user_id,
@@ -28,10 +31,11 @@ _KEPT_TOTALS = """
         FROM profiles_useractivity a
     )
     SELECT user_id::text, events_count, events, day_events, sessions_count, sessions, day_sessions,
-        total_seconds, seconds, agree
+        total_seconds, day_seconds, seconds, agree
     FROM kept JOIN counted USING (user_id)
     WHERE (events_count, day_events, sessions_count, day_sessions, total_seconds)
-        IS DISTINCT FROM (events, events, sessions, sessions, seconds) OR agree IS NOT TRUE
+        IS DISTINCT FROM (events, events, sessions, sessions, day_seconds)
+        OR seconds > total_seconds OR agree IS NOT TRUE
 """
 _APP_TOTALS = """
     SELECT t.users, u.users, t.identified, u.identified
