@@ -8,8 +8,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.forms import BaseFormSet, formset_factory
 
+from profiles.activity.segmentation import Operator, number_of, read_condition
 from profiles.funnels.models import MAX_STEPS, Funnel, FunnelStep
-from profiles.funnels.segmentation import Operator, number_of, read_condition
 from profiles.funnels.services import StepInput
 
 LEAST_STEPS: Final = 2

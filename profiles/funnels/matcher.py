@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
+from profiles.activity.segmentation import Condition
 from profiles.funnels.reasons import Kind, Reason
-from profiles.funnels.segmentation import Condition
 
 _Positions: TypeAlias = Sequence[int]  # places in a journey, ascending
 

@@ -16,10 +16,10 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 from profiles.access.models import App, AppTotals
 from profiles.activity.happenings import VIEW_KEY
 from profiles.activity.models import EventKey
+from profiles.activity.segmentation import read_condition
 from profiles.funnels import sql
 from profiles.funnels.matcher import FunnelRule, Journey, Occurrence, Step
 from profiles.funnels.models import Funnel, FunnelCompletion
-from profiles.funnels.segmentation import read_condition
 from profiles.funnels.words import CRASH, SESSION
 
 logger = logging.getLogger(__name__)

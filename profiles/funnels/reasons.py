@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Any, Final
 
-from profiles.funnels.segmentation import Condition, shown
+from profiles.activity.segmentation import Condition, shown
 from profiles.wording import Clock, duration, exact
 
 _VALUE_CHARACTERS: Final = 80  # of a stranger's value, in a sentence

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from profiles.activity.segmentation import Condition, Operator
 from profiles.funnels.matcher import FunnelRule, Journey, Match, Occurrence, Step, match
 from profiles.funnels.reasons import Kind, Reason
-from profiles.funnels.segmentation import Condition, Operator
 
 T = datetime(2026, 11, 14, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from profiles.access.models import App
 from profiles.activity.models import Event, EventKey, Session
+from profiles.activity.segmentation import Condition, Operator, Scalar
 from profiles.activity.sessions import SessionState, session_of
 from profiles.funnels import sql
 from profiles.funnels.matcher import FunnelRule, Occurrence, Step, match
 from profiles.funnels.querysets import SOURCES, journey
-from profiles.funnels.segmentation import Condition, Operator, Scalar
 from profiles.funnels.words import CRASH, SESSION
 from profiles.tests.factories import make_app, make_crash, make_crash_group, make_event, make_session, make_user
 from profiles.users.models import AppUser

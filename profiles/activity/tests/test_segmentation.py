@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from profiles.funnels.segmentation import Condition, Operator, Scalar, number_of, read_condition, shown
+from profiles.activity.segmentation import Condition, Operator, Scalar, number_of, read_condition, shown
 
 
 @pytest.mark.parametrize(
