@@ -10,7 +10,7 @@ from profiles.activity.models import (
     Stale,
 )
 from profiles.crashes.models import Crash, CrashDay, CrashGroup, CrashUser
-from profiles.engagement.models import Engagement, EngagementDay, EngagementDistribution
+from profiles.engagement.models import Engagement, EngagementDistribution
 from profiles.funnels.models import Funnel, FunnelCompletion, FunnelStep
 from profiles.users.models import (
     AppUser,
@@ -37,7 +37,6 @@ __all__ = [
     "DeviceModel",
     "DeviceToken",
     "Engagement",
-    "EngagementDay",
     "EngagementDistribution",
     "Event",
     "EventKey",

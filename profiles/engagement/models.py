@@ -40,15 +40,6 @@ class Engagement(models.Model):
         ]
 
 
-class EngagementDay(models.Model):
-    """A point of the history: written only on days on which the score changed."""
-
-    pk = models.CompositePrimaryKey("user_id", "on")
-    user_id = models.UUIDField()
-    on = models.DateField()
-    score = models.FloatField()
-
-
 class EngagementDistribution(models.Model):
     """How the scores of an app's users were spread when last looked at, for ranks and charts that cost the same in
     every app.
