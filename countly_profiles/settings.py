@@ -50,6 +50,7 @@ SILENCED_SYSTEM_CHECKS = [
 ]
 # BEHIND_PROXY=1 says that every request comes through a proxy of ours, which tells who it is from.
 IS_BEHIND_PROXY = env.flag("BEHIND_PROXY", default=False)
+PROXIES = env.number("PROXIES", 1)  # how many stand one behind the other; what is left of theirs is the client's word
 if IS_BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     USE_X_FORWARDED_HOST = True
@@ -169,6 +170,7 @@ AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
+AXES_CLIENT_IP_CALLABLE = "profiles.access.origin.axes_address"
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
 
 # --- Services -----------------------------------------------------------------------------------

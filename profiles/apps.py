@@ -15,6 +15,7 @@ class ProfilesConfig(AppConfig):
     verbose_name = "User Profiles"
 
     def ready(self) -> None:
-        """Let every subject register what it brings to pages of another."""
+        """Let every subject register what it brings to pages of another, and sign-ins be recorded."""
         for module in COLUMNS:
             import_module(module)
+        import_module("profiles.access.signins").listen()

@@ -1,6 +1,6 @@
 """Gathers the models of every subject for Django's app registry; nothing is defined here."""
 
-from profiles.access.models import ApiKey, App, AppTotals, Membership, UidCounter
+from profiles.access.models import ApiKey, App, AppTotals, AuditEntry, Membership, UidCounter
 from profiles.activity.models import (
     DailyActivity,
     Event,
@@ -28,6 +28,7 @@ __all__ = [
     "App",
     "AppTotals",
     "AppUser",
+    "AuditEntry",
     "ConsentChange",
     "Crash",
     "CrashDay",

@@ -45,6 +45,8 @@ class App(models.Model):
     is_demo = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    viewer_role: str  # what the person who looks is in the app: `permissions.visible_apps` reads it along
+
     class Meta:
         ordering = ["name"]
 
@@ -111,3 +113,63 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.prefix}… of {self.user}"
+
+
+class AuditEntry(models.Model):
+    """Who did what, when: written once by `profiles.access.audit.record`, for as long as the database lives.
+
+    The database itself refuses to change or delete a row (a trigger). Names are copied, because an entry outlives the
+    account and the app that it speaks of; `subject` is an id or the name of a thing, never personal data of app users.
+    """
+
+    class Action(models.TextChoices):
+        SIGNED_IN = "signed_in", "Signed in"
+        SIGNED_OUT = "signed_out", "Signed out"
+        SIGN_IN_FAILED = "sign_in_failed", "Sign-in failed"
+        LOCKED_OUT = "locked_out", "Locked out"
+        CREDENTIALS_CHANGED = "credentials_changed", "Changed own credentials"
+        VIEWED = "viewed", "Viewed a user"
+        REVEALED = "revealed", "Revealed masked fields"
+        EXPORTED = "exported", "Exported"
+        EDITED = "edited", "Edited"
+        MERGED = "merged", "Merged users"
+        UNMERGED = "unmerged", "Undid a merge"
+        MESSAGED = "messaged", "Sent a message"
+        DELETED = "deleted", "Deleted"
+        HIDDEN = "hidden", "Hid or showed users"
+        APP_CREATED = "app_created", "Created the app"
+        APP_CHANGED = "app_changed", "Changed the app"
+        APP_RESET = "app_reset", "Reset the app"
+        APP_DELETED = "app_deleted", "Deleted the app"
+        MEMBERS_CHANGED = "members_changed", "Changed members"
+        API_KEYS_CHANGED = "api_keys_changed", "Changed API keys"
+        REPLAYED = "replayed", "Applied refused requests again"
+        ADMINISTERED = "administered", "Changed in the administration"
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField()
+    actor_id = models.BigIntegerField(null=True, help_text="Null: nobody who is signed in, or the system itself.")
+    actor_name = models.CharField(max_length=150)
+    app = models.ForeignKey(App, models.DO_NOTHING, db_constraint=False, db_index=False, null=True, related_name="+")
+    action = models.CharField(
+        max_length=20, help_text="One of Action; not `choices`, so that a new one is no migration."
+    )
+    subject = models.CharField(max_length=200, default="")
+    detail = models.JSONField(default=dict)
+    address = models.GenericIPAddressField(null=True, help_text="Where the request came from.")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["app", "-id"], name="audit_of_app"),
+            models.Index(fields=["app", "action", "-id"], name="audit_by_action"),
+            models.Index(fields=["app", "actor_name", "-id"], name="audit_by_actor"),
+            models.Index(fields=["app", "subject", "-id"], name="audit_by_subject"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.actor_name}: {self.deed} {self.subject}".rstrip()
+
+    @property
+    def deed(self) -> str:
+        """The action in words."""
+        return self.Action(self.action).label if self.action in self.Action.values else self.action

@@ -1,12 +1,16 @@
-"""Addresses of sign-in and of the way in."""
+"""Addresses of sign-in, of the way in, and of what admins of an app configure."""
 
 from django.contrib.auth import views as auth_views
 from django.urls import path
 
-from profiles.access import views
+from profiles.access.models import Membership
+from profiles.access.permissions import app_view
+from profiles.access.views import audit, way_in
+
+ADMIN = Membership.Role.ADMIN
 
 urlpatterns = [
-    path("", views.home, name="home"),
+    path("", way_in.home, name="home"),
     path("login/", auth_views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
     path(
@@ -14,5 +18,7 @@ urlpatterns = [
         auth_views.PasswordChangeView.as_view(template_name="registration/change_password.html", success_url="/"),
         name="password_change",
     ),
-    path("theme/", views.theme, name="theme"),
+    path("theme/", way_in.theme, name="theme"),
+    path("audit/", audit.of_instance, name="audit"),
+    path("apps/<public_id>/settings/audit/", app_view(audit.of_app, role=ADMIN), name="app_audit"),
 ]
