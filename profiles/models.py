@@ -1,6 +1,6 @@
 """Gathers the models of every subject for Django's app registry; nothing is defined here."""
 
-from profiles.access.models import ApiKey, App, AppTotals, AuditEntry, Membership, UidCounter
+from profiles.access.models import ApiKey, App, AppErasure, AppTotals, AuditEntry, Membership, UidCounter
 from profiles.activity.models import (
     DailyActivity,
     Event,
@@ -26,6 +26,7 @@ from profiles.users.models import (
 __all__ = [
     "ApiKey",
     "App",
+    "AppErasure",
     "AppTotals",
     "AppUser",
     "AuditEntry",

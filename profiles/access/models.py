@@ -40,8 +40,42 @@ class App(models.Model):
         default="",
         help_text="When set, every SDK request must carry a checksum made with it.",
     )
+    previous_key = models.CharField(
+        max_length=128, unique=True, null=True, editable=False, help_text="Opens the door too, until the time beside."
+    )
+    previous_key_until = models.DateTimeField(null=True, editable=False)
+    previous_salt = models.CharField(
+        max_length=128,
+        null=True,
+        editable=False,
+        help_text="Checksums made with it are right too, until the time beside; empty: so are requests without one.",
+    )
+    previous_salt_until = models.DateTimeField(null=True, editable=False)
     timezone = models.CharField(max_length=64, default="UTC", validators=[validate_timezone])
     is_paused = models.BooleanField(default=False, help_text="A paused app refuses SDK data.")
+    archived_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="An archived app refuses SDK data; its pages can be read."
+    )
+    erasing = models.CharField(
+        max_length=6, default="", editable=False, help_text="reset or delete, while that is under way: no SDK data."
+    )
+    events_kept_days = models.PositiveIntegerField(
+        "keep events", null=True, blank=True, help_text="Days; empty: for ever. Sessions, crashes and totals stay."
+    )
+    requests_kept_days = models.PositiveIntegerField(
+        "keep raw requests", null=True, blank=True, help_text="Days; empty: as long as the instance keeps them."
+    )
+    users_kept_days = models.PositiveIntegerField(
+        "keep inactive users", null=True, blank=True, help_text="Days since a user was last seen; empty: for ever."
+    )
+    requests_per_second = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Beyond it, SDKs are told to come later; empty: as the instance allows."
+    )
+    keeps_country = models.BooleanField("keep countries", default=True)
+    keeps_city = models.BooleanField(
+        "keep cities", default=True, help_text="Regions and coordinates are kept with cities, or not at all."
+    )
+    icon = models.CharField(max_length=44, default="", editable=False, help_text="File name of the drawn icon.")
     is_demo = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -49,12 +83,20 @@ class App(models.Model):
 
     class Meta:
         ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(erasing__in=["", "reset", "delete"]), name="app_erasing_known"),
+        ]
 
     def __str__(self) -> str:
         return self.name
 
     def get_absolute_url(self) -> str:
         return reverse("directory:users", args=[self.public_id])
+
+    @property
+    def takes_data(self) -> bool:
+        """Whether SDK requests are stored at all."""
+        return not (self.is_paused or self.archived_at or self.erasing)
 
 
 class UidCounter(models.Model):
@@ -74,6 +116,45 @@ class AppTotals(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["app", "shard"], name="app_totals_one_per_shard")]
+
+
+class AppErasure(models.Model):
+    """A reset or a deletion of an app: who asked for it and how far it is; afterwards the receipt.
+
+    No foreign key: it outlives the app. Worked off by `profiles.privacy.app_erasure`.
+    """
+
+    class Kind(models.TextChoices):
+        RESET = "reset", "Reset"
+        DELETE = "delete", "Delete"
+
+    class Stage(models.TextChoices):
+        DRAINING = "draining", "Waiting for requests that were taken before"
+        USERS = "users", "Deleting users and all that is theirs"
+        REST = "rest", "Deleting what belongs to the app itself"
+        DONE = "done", "Done"
+
+    app_id = models.BigIntegerField()
+    app_public_id = models.CharField(max_length=24)
+    app_name = models.CharField(max_length=120)
+    kind = models.CharField(max_length=6, choices=Kind.choices)
+    stage = models.CharField(max_length=8, choices=Stage.choices, default=Stage.DRAINING)
+    asked_by = models.CharField(max_length=150)
+    asked_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    users_total = models.BigIntegerField(default=0)
+    users_done = models.BigIntegerField(default=0)
+    rows = models.JSONField(default=dict, help_text="Rows deleted, by table.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["app_id"], condition=models.Q(finished_at=None), name="app_erasure_one_at_a_time"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.app_name}: {self.get_stage_display()}"
 
 
 class Membership(models.Model):
