@@ -21,6 +21,7 @@ _PREFLIGHT_HEADERS = {
     "Access-Control-Allow-Headers": "countly-token, Content-Type",
 }
 _CALLBACK = re.compile(r"[A-Za-z_$][\w$.]{0,127}", re.ASCII)
+_NO_PAGE = b"<!doctype html><meta charset=utf-8><title>No survey</title><p>This survey is not available."
 _SUCCESS = b'{"result":"Success"}'
 
 ACCEPTED = "Success"
@@ -28,6 +29,7 @@ MISSING_IDENTITY = 'Missing parameter "app_key" or "device_id"'
 IGNORED_DEVICE_ID = "Ignoring device_id"
 UNKNOWN_APP = "App does not exist"
 PAUSED_APP = "App is currently not accepting data"
+LOCKED_APP = "App is locked"
 NO_CHECKSUM = "Request does not have checksum"
 WRONG_CHECKSUM = "Request does not match checksum"
 TOO_LARGE = "Request is too large"
@@ -38,6 +40,7 @@ MISSING_REQUESTS = 'Missing parameter "requests"'
 INVALID_REQUESTS = 'Invalid parameter "requests"'
 INVALID_APP_ID = 'Invalid parameter "app_id"'
 INVALID_USER_ID = 'Invalid parameter "user_id"'
+UNKNOWN_WIDGET = "Widget not found."
 TRY_LATER = "Try again later"
 
 
@@ -62,6 +65,11 @@ def answer(content: Any, *, status: int = 200, callback: str = "") -> HttpRespon
             f"{callback}({body})", content_type="application/javascript; charset=utf-8", status=status, headers=headers
         )
     return HttpResponse(body, content_type="application/json; charset=utf-8", status=status, headers=_HEADERS)
+
+
+def no_page() -> HttpResponse:
+    """Return the page of a survey that does not exist."""
+    return HttpResponse(_NO_PAGE, content_type="text/html; charset=utf-8", status=404, headers=_HEADERS)
 
 
 def preflight() -> HttpResponse:

@@ -22,8 +22,10 @@ class KnownApp:
     salt: str
     timezone: str
     is_paused: bool
+    is_locked: bool
 
 
+_COLUMNS = ("id", "public_id", "salt", "timezone", "is_paused", "is_locked")
 _by_key: dict[str, tuple[float, KnownApp | None]] = {}
 
 
@@ -33,7 +35,7 @@ def find(key: str) -> KnownApp | None:
     remembered = _by_key.get(key)
     if remembered is not None and remembered[0] > now:
         return remembered[1]
-    row = App.objects.filter(key=key).values_list("id", "public_id", "salt", "timezone", "is_paused").first()
+    row = App.objects.filter(key=key).values_list(*_COLUMNS).first()
     app = KnownApp(*row) if row is not None else None
     if len(_by_key) >= MOST_REMEMBERED:
         _by_key.clear()
@@ -43,7 +45,7 @@ def find(key: str) -> KnownApp | None:
 
 def load(app_ids: set[int]) -> dict[int, KnownApp]:
     """Return the apps with these ids, as they are now."""
-    rows = App.objects.filter(id__in=app_ids).values_list("id", "public_id", "salt", "timezone", "is_paused")
+    rows = App.objects.filter(id__in=app_ids).values_list(*_COLUMNS)
     return {row[0]: KnownApp(*row) for row in rows}
 
 

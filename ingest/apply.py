@@ -37,8 +37,6 @@ BATCH_SIZE = 3000
 SHRINKING = 8  # how much shorter the next prefix is after a failure
 MOST_FAILURES = 10  # of single requests in one batch, with no success among them: then the fault is ours, not theirs
 
-NOBODY = UUID(int=0)  # the device of a request that named none
-
 
 class _MoreShardsNeededError(Exception):
     """The batch touches users of shards that it does not hold."""
@@ -134,7 +132,7 @@ def _refuse(shards: set[int], reasons: Mapping[int, str]) -> int:
         return len(waiting)
 
 
-def _refused(waiting: Waiting, reason: str, device_key: UUID = NOBODY) -> Settlement:
+def _refused(waiting: Waiting, reason: str, device_key: UUID = inbox.NOBODY) -> Settlement:
     return Settlement(
         request=waiting,
         device_key=device_key,

@@ -10,7 +10,7 @@ Raw SQL: the append is the hot path (an ORM insert costs more than the insert), 
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +26,8 @@ REQUESTS = PartitionedTable("ingest_request", "day", ahead=3)
 SHARD_LOCKS = 0x696E6772  # "ingr": the class of advisory locks whose second key is a shard
 
 Verdict = IngestRequest.Verdict
+
+NOBODY = UUID(int=0)  # the device of a request that named none
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,37 @@ def settle(settlements: Sequence[Settlement], now: datetime) -> None:
             "DELETE FROM ingest_inboxrequest WHERE id = ANY(%s::bigint[])",
             [array_literal((s.request.id for s in settlements), "bigint")],
         )
+    _file(settlements, now)
+
+
+def file_refused(refused: Sequence[tuple[Arrival, UUID, str]]) -> None:
+    """File, durably, arrivals that can never be applied: each with its device's key and the reason. They never wait."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT nextval(pg_get_serial_sequence('ingest_inboxrequest', 'id')) FROM generate_series(1, %s)",
+                [len(refused)],
+            )
+            ids = [id_ for (id_,) in cursor.fetchall()]
+        _file(
+            [
+                Settlement(
+                    request=Waiting(id_, a.app_id, a.received_at, a.query, a.body, a.content_type, a.ip, a.user_agent),
+                    device_key=device_key,
+                    user_id=None,
+                    stamped_at=None,
+                    digest=None,
+                    verdict=Verdict.REFUSED,
+                    reason=reason,
+                )
+                for id_, (a, device_key, reason) in zip(ids, refused, strict=True)
+            ],
+            datetime.now(tz=UTC),
+        )
+
+
+def _file(settlements: Sequence[Settlement], now: datetime) -> None:
+    """File what became of requests, raw; count them after the commit."""
     _SETTLED.insert(
         [
             (

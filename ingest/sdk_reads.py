@@ -6,6 +6,8 @@
 import time
 from typing import Any
 
+from ingest import answers
+
 
 def answer_to(method: str) -> tuple[int, Any]:
     """Return (status, content) for a method that SDKs read with; 400 for one that does not exist."""
@@ -15,7 +17,7 @@ def answer_to(method: str) -> tuple[int, Any]:
         return 200, _CONTENT[method]
     if method.startswith("ab"):  # sent through the queue of an SDK: an error here would block its data
         return 200, {"result": "Success"}
-    return 400, {"result": "Invalid method"}
+    return 400, {"result": answers.INVALID_METHOD}
 
 
 _CONTENT: dict[str, Any] = {

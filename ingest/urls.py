@@ -12,6 +12,9 @@ urlpatterns = [
     re_path(_ANY_PREFIX + r"i/bulk/?$", views.take_bulk),
     re_path(_ANY_PREFIX + r"i/feedback/inputs?/?$", views.take_feedback),
     re_path(_ANY_PREFIX + r"(?:o/sdk(?:/content)?|i/sdk)/?$", views.answer_read),
+    re_path(_ANY_PREFIX + r"o/(?:feedback|surveys/(?:nps|survey|rating))/widget/?$", views.find_widget),
+    re_path(_ANY_PREFIX + r"o/feedback/multiple-widgets-by-id/?$", views.list_widgets),
+    re_path(_ANY_PREFIX + r"feedback(?:/(?:nps|survey|rating))?/?$", views.show_widget),
     re_path(_ANY_PREFIX + r"o/ping/?$", views.ping),
     re_path(r"^[io]/", views.refuse_path),
 ]

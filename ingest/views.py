@@ -70,9 +70,6 @@ def _door(view: _Door) -> _Door:
             return view(request)
         except _TurnedAwayError as turned_away:
             return turned_away.answer
-        except RequestDataTooBig:
-            _discard_body(request)
-            return answers.result(answers.TOO_LARGE)
         except UnreadablePostError:
             return answers.result(answers.TRY_LATER, status=400)
         except DatabaseError:
@@ -105,7 +102,7 @@ def refuse_path(request: HttpRequest) -> HttpResponse:
 def _take(request: HttpRequest, *, must_be_signed: bool = True) -> HttpResponse:
     query, body, content_type = _parts(request)
     identity = peek(query, body, content_type)
-    app = _let_in(identity, query, body, content_type, must_be_signed=must_be_signed)
+    app = _let_in(request, identity, query, body, content_type, must_be_signed=must_be_signed)
     _store([_arrival(request, app, identity.device_id, query, body, content_type)])
     return answers.success(identity.callback)
 
@@ -115,23 +112,38 @@ def take_bulk(request: HttpRequest) -> HttpResponse:
     """Answer `/i/bulk`: many SDK requests in one, all of them stored or none."""
     query, body, content_type = _parts(request)
     taken = bulk.parse_bulk(query, body, content_type)
+    identity = peek(query, body, content_type)
     if isinstance(taken, Refusal):
+        _file_refused(request, identity, taken, query, body, content_type)
         status, text = _ANSWERS_TO_REFUSALS[taken]
-        return answers.result(text, status=status)
+        return answers.result(text, status=status, callback=identity.callback)
     is_signature_good: dict[str, bool] = {}
-    arrivals = []
-    for item in taken.items:
-        app = app_keys.find(item.app_key)
+
+    def app_of(item: bulk.BulkItem | bulk.SkippedItem) -> app_keys.KnownApp | None:
+        """Return the app that takes the item, if one does."""
+        app = app_keys.find(item.app_key) if item.app_key else None
         if app is None or app.is_paused:
-            continue
+            return None
         if app.salt and app.salt not in is_signature_good:
             is_signature_good[app.salt] = has_valid_checksum(query, body, content_type, app.salt)
-        if app.salt and not is_signature_good[app.salt]:
-            continue
-        arrivals.append(_arrival(request, app, item.device_id, b"", item.body, bulk.ITEM_CONTENT_TYPE))
+        return app if not app.salt or is_signature_good[app.salt] else None
+
+    arrivals = []
+    for item in taken.items:
+        app = app_of(item)
+        if app is not None and not (app.is_locked and item.is_invented):
+            arrivals.append(_arrival(request, app, item.device_id, b"", item.body, bulk.ITEM_CONTENT_TYPE))
+    refused = []
+    for skipped in taken.skipped:
+        app = app_of(skipped) if skipped.reason is not bulk.Skip.ZERO_IDFA else None
+        if app is not None:
+            arrival = _arrival(request, app, "", b"", skipped.body, bulk.ITEM_CONTENT_TYPE)
+            refused.append((arrival, inbox.NOBODY, skipped.reason.value))
     if arrivals:
         _store(arrivals)
-    return answers.success()
+    if refused:
+        inbox.file_refused(refused)
+    return answers.success(identity.callback)
 
 
 @_door
@@ -142,12 +154,32 @@ def answer_read(request: HttpRequest) -> HttpResponse:
     """
     query, body, content_type = _parts(request)
     identity = peek(query, body, content_type)
-    app = _let_in(identity, query, body, content_type)
+    app = _let_in(request, identity, query, body, content_type)
     method = as_text(read_some_parameters(query, body, content_type, _METHOD).get("method"))
     status, content = sdk_reads.answer_to(method)
     if status == 200:
         _store([_arrival(request, app, identity.device_id, query, body, content_type)])
+    else:
+        _file_refused(request, identity, Refusal.UNKNOWN_METHOD, query, body, content_type)
     return answers.answer(content, status=status, callback=identity.callback)
+
+
+@_door
+def find_widget(request: HttpRequest) -> HttpResponse:
+    """Answer what asks for the definition of one feedback widget: there are none here."""
+    return answers.result(answers.UNKNOWN_WIDGET, status=404, callback=peek(*_parts(request)).callback)
+
+
+@_door
+def list_widgets(request: HttpRequest) -> HttpResponse:
+    """Answer what asks for the definitions of several feedback widgets."""
+    return answers.answer([], callback=peek(*_parts(request)).callback)
+
+
+@_door
+def show_widget(request: HttpRequest) -> HttpResponse:
+    """Answer the web view in which an SDK would show a survey."""
+    return answers.no_page()
 
 
 @_door
@@ -169,18 +201,45 @@ def _store(arrivals: Sequence[inbox.Arrival]) -> None:
     wake()
 
 
+def _file_refused(
+    request: HttpRequest, identity: Identity, reason: Refusal, query: bytes, body: bytes, content_type: str
+) -> None:
+    """Keep what can never be applied, with the reason, if it is for an app that would have let it in."""
+    app = app_keys.find(identity.app_key) if identity.app_key else None
+    if app is None or app.is_paused or (app.salt and not has_valid_checksum(query, body, content_type, app.salt)):
+        return
+    if pressure.current():
+        raise _TurnedAwayError(503, answers.TRY_LATER, identity.callback)
+    device_key = keys.user_key(app.public_id, identity.device_id) if identity.device_id else inbox.NOBODY
+    arrival = _arrival(request, app, identity.device_id, query, body, content_type)
+    inbox.file_refused([(arrival, device_key, reason.value)])
+
+
 def _parts(request: HttpRequest) -> tuple[bytes, bytes, str]:
-    """Return query, body and content type of a request, undecoded."""
+    """Return query, body and content type of a request, undecoded; raise `_TurnedAwayError` if it is too large."""
     query = request.META["QUERY_STRING"].encode("latin-1", "replace")
-    body = request.body if request.method == "POST" else b""
-    return query, body, request.headers.get("content-type", "")
+    content_type = request.headers.get("content-type", "")
+    try:
+        body = request.body if request.method == "POST" else b""
+    except RequestDataTooBig:
+        _discard(request, query, content_type)
+        raise _TurnedAwayError(200, answers.TOO_LARGE, "") from None
+    return query, body, content_type
 
 
 def _let_in(
-    identity: Identity, query: bytes, body: bytes, content_type: str, *, must_be_signed: bool = True
+    request: HttpRequest,
+    identity: Identity,
+    query: bytes,
+    body: bytes,
+    content_type: str,
+    *,
+    must_be_signed: bool = True,
 ) -> app_keys.KnownApp:
     """Return the app that a request belongs to; raise `_TurnedAwayError` with the answer if it may not come in."""
     if identity.refusal is not None:
+        if identity.refusal is not Refusal.ZERO_IDFA:
+            _file_refused(request, identity, identity.refusal, query, body, content_type)
         status, text = _ANSWERS_TO_REFUSALS[identity.refusal]
         raise _TurnedAwayError(status, text, identity.callback)
     app = app_keys.find(identity.app_key)
@@ -188,6 +247,8 @@ def _let_in(
         raise _TurnedAwayError(400, answers.UNKNOWN_APP, identity.callback)
     if app.is_paused:
         raise _TurnedAwayError(400, answers.PAUSED_APP, identity.callback)
+    if app.is_locked and identity.is_invented:
+        raise _TurnedAwayError(403, answers.LOCKED_APP, identity.callback)
     if not app.salt or not must_be_signed:
         return app
     if not identity.is_signed:
@@ -232,11 +293,17 @@ def _client_address(request: HttpRequest) -> str:
     return ""
 
 
-def _discard_body(request: HttpRequest) -> None:
-    """Read and forget a body that is too large, so that the SDK hears the answer and goes on with its queue."""
+def _discard(request: HttpRequest, query: bytes, content_type: str) -> None:
+    """Read and forget a body that is too large, so that the SDK hears the answer and goes on with its queue.
+
+    Its head is kept, as refused, where that tells whose it is.
+    """
+    head = b""
     left = int(request.headers.get("content-length") or 0)
     while left > 0:
         chunk = request.read(min(left, _DISCARD_BYTES))
         if not chunk:
-            return
+            break
+        head = head or chunk
         left -= len(chunk)
+    _file_refused(request, peek(query, head, content_type), Refusal.TOO_LARGE, query, head, content_type)

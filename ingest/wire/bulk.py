@@ -13,6 +13,8 @@ from ingest.wire.refusal import Refusal
 from ingest.wire.values import JsonValue, UnreadableError, as_text, decode_json, is_truthy
 
 ITEM_CONTENT_TYPE: Final = "application/json"
+# What an item may leave to the request that it comes in.
+_COMMON: Final = ("app_key", "populator")
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -35,15 +37,18 @@ class BulkItem:
     app_key: str
     device_id: str
     old_device_id: str | None
+    is_invented: bool
     body: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class SkippedItem:
-    """One item that is no request."""
+    """One item that is no request, as JSON; what is beyond the limit is one, an array."""
 
     position: int
+    app_key: str
     reason: Skip
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +82,18 @@ def parse_bulk(query: bytes, body: bytes, content_type: str, limits: Limits = DE
         return Refusal.MISSING_REQUESTS
     if not isinstance(requests, list):
         return Refusal.INVALID_REQUESTS
-    common_app_key = as_text(values.get("app_key"))
+    common: dict[str, JsonValue] = {name: values[name] for name in _COMMON if name in values}
     items: list[BulkItem] = []
     skipped: list[SkippedItem] = []
-    for position, request in enumerate(requests):
-        item = (
-            Skip.OVER_LIMIT if position >= limits.bulk_items else _read_item(position, request, common_app_key, limits)
-        )
+    for position, request in enumerate(requests[: limits.bulk_items]):
+        item = _read_item(position, request, common, limits)
         if isinstance(item, BulkItem):
             items.append(item)
         else:
-            skipped.append(SkippedItem(position, item))
+            skipped.append(item)
+    if len(requests) > limits.bulk_items:
+        rest = _encode(requests[limits.bulk_items :])
+        skipped.append(SkippedItem(limits.bulk_items, as_text(common.get("app_key")), Skip.OVER_LIMIT, rest))
     return Bulk(
         items=tuple(items),
         skipped=tuple(skipped),
@@ -96,13 +102,22 @@ def parse_bulk(query: bytes, body: bytes, content_type: str, limits: Limits = DE
     )
 
 
-def _read_item(position: int, request: JsonValue, common_app_key: str, limits: Limits) -> BulkItem | Skip:
+def _read_item(
+    position: int, request: JsonValue, common: dict[str, JsonValue], limits: Limits
+) -> BulkItem | SkippedItem:
     if not isinstance(request, dict):
-        return Skip.NOT_AN_OBJECT
+        return SkippedItem(position, as_text(common.get("app_key")), Skip.NOT_AN_OBJECT, _encode(request))
     values: dict[str, JsonValue] = {name: value for name, value in request.items() if value is not None}
-    if not values.get("app_key"):
-        values["app_key"] = common_app_key
+    values.update({name: value for name, value in common.items() if not values.get(name)})
     identity = identify(values, limits)
     if identity.refusal is not None:
-        return _SKIPS.get(identity.refusal, Skip.INVALID_PARAMETER)
-    return BulkItem(position, identity.app_key, identity.device_id, identity.old_device_id, _encode(values))
+        reason = _SKIPS.get(identity.refusal, Skip.INVALID_PARAMETER)
+        return SkippedItem(position, identity.app_key, reason, _encode(values))
+    return BulkItem(
+        position,
+        identity.app_key,
+        identity.device_id,
+        identity.old_device_id,
+        identity.is_invented,
+        _encode(values),
+    )

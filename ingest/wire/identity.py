@@ -7,12 +7,22 @@ from typing import Final
 from ingest.wire.limits import DEFAULT_LIMITS, Limits
 from ingest.wire.parameters import read_some_parameters
 from ingest.wire.refusal import Refusal
-from ingest.wire.values import JsonValue, as_text
+from ingest.wire.values import JsonValue, as_text, is_truthy
 
 _ZERO_IDFA: Final = "00000000-0000-0000-0000-000000000000"
 _OBJECT_ID_LENGTH: Final = 24
 _WANTED: Final = frozenset(
-    ("app_key", "device_id", "old_device_id", "checksum", "checksum256", "callback", "app_id", "user_id")
+    (
+        "app_key",
+        "device_id",
+        "old_device_id",
+        "checksum",
+        "checksum256",
+        "callback",
+        "app_id",
+        "user_id",
+        "populator",
+    )
 )
 
 
@@ -29,6 +39,8 @@ class Identity:
     """Name of the function that a JSONP answer calls; unchecked."""
     is_shortened: bool
     """`device_id` is not quite what was sent: that was too long."""
+    is_invented: bool
+    """`populator`: made up, to fill an app with something to look at."""
     refusal: Refusal | None
 
 
@@ -62,6 +74,7 @@ def identify(values: dict[str, JsonValue], limits: Limits) -> Identity:
         is_signed="checksum256" in values or "checksum" in values,
         callback=as_text(get("callback")),
         is_shortened=device_id is not sent_id,
+        is_invented=is_truthy(get("populator")),
         refusal=refusal,
     )
 

@@ -13,3 +13,5 @@ class Refusal(StrEnum):
     INVALID_USER_ID = "invalid_user_id"
     MISSING_REQUESTS = "missing_requests"
     INVALID_REQUESTS = "invalid_requests"
+    UNKNOWN_METHOD = "unknown_method"
+    TOO_LARGE = "too_large"

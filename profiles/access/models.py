@@ -76,6 +76,7 @@ class App(models.Model):
         "keep cities", default=True, help_text="Regions and coordinates are kept with cities, or not at all."
     )
     icon = models.CharField(max_length=44, default="", editable=False, help_text="File name of the drawn icon.")
+    is_locked = models.BooleanField(default=False, help_text="A locked app refuses invented data.")
     is_demo = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 

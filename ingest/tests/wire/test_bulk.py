@@ -72,7 +72,8 @@ def test_bad_items_are_skipped_with_a_reason() -> None:
 def test_items_over_the_limit_are_skipped() -> None:
     found = bulk([{"app_key": "a", "device_id": "d"}] * 3, Limits(bulk_items=2))
     assert len(found.items) == 2
-    assert [s.reason for s in found.skipped] == [Skip.OVER_LIMIT]
+    [rest] = found.skipped
+    assert (rest.position, rest.reason, rest.body) == (2, Skip.OVER_LIMIT, b'[{"app_key":"a","device_id":"d"}]')
 
 
 def test_switches_of_the_whole() -> None:
