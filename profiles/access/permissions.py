@@ -78,3 +78,16 @@ def app_view(
         return view(request, app, **kwargs)  # type: ignore[call-arg]  # ParamSpec cannot say "keywords only"
 
     return checked
+
+
+def superuser_view(view: Callable[Concatenate[HttpRequest, _P], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Make a view for superusers, like `app_view` in a urls.py."""
+
+    @login_required
+    @wraps(view)
+    def checked(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+        if not getattr(request.user, "is_superuser", False):
+            raise PermissionDenied
+        return view(request, **kwargs)  # type: ignore[call-arg]  # ParamSpec cannot say "keywords only"
+
+    return checked

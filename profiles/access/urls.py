@@ -4,7 +4,7 @@ from django.contrib.auth import views as auth_views
 from django.urls import path
 
 from profiles.access.models import Membership
-from profiles.access.permissions import app_view
+from profiles.access.permissions import app_view, superuser_view
 from profiles.access.views import audit, way_in
 
 ADMIN = Membership.Role.ADMIN
@@ -19,6 +19,6 @@ urlpatterns = [
         name="password_change",
     ),
     path("theme/", way_in.theme, name="theme"),
-    path("audit/", audit.of_instance, name="audit"),
+    path("audit/", superuser_view(audit.of_instance), name="audit"),
     path("apps/<public_id>/settings/audit/", app_view(audit.of_app, role=ADMIN), name="app_audit"),
 ]

@@ -1,0 +1,70 @@
+"""Who may open which address: the whole product's, one line each. `test_access_matrix` asks every one as everybody.
+
+An address that is not here fails the test, and says which line to write. Roles include the higher ones.
+"""
+
+from enum import StrEnum
+
+
+class Opens(StrEnum):
+    """Whom an address answers."""
+
+    ANYBODY = "anybody"  # also who is not signed in: sign-in itself, health, SDKs
+    SIGNED_IN = "signed_in"  # whoever has an account; shows nothing of any app
+    VIEWER = "viewer"
+    ANALYST = "analyst"
+    ADMIN = "admin"
+    SUPERUSER = "superuser"
+    API_KEY = "api_key"  # a key of a person who may read the app
+    ADMINISTRATION = "administration"  # Django admin: staff
+
+
+APP = "apps/<public_id>/"
+
+EXPECTED: dict[str, Opens] = {
+    # Doors that are open
+    r"^(?:(?!apps/|admin/|static/).+/)?i/?$": Opens.ANYBODY,
+    r"^(?:(?!apps/|admin/|static/).+/)?i/bulk/?$": Opens.ANYBODY,
+    r"^(?:(?!apps/|admin/|static/).+/)?i/feedback/inputs?/?$": Opens.ANYBODY,
+    r"^(?:(?!apps/|admin/|static/).+/)?(?:o/sdk(?:/content)?|i/sdk)/?$": Opens.ANYBODY,
+    r"^(?:(?!apps/|admin/|static/).+/)?o/ping/?$": Opens.ANYBODY,
+    r"^[io]/": Opens.ANYBODY,
+    "__heartbeat__": Opens.ANYBODY,
+    "__lbheartbeat__": Opens.ANYBODY,
+    "__version__": Opens.ANYBODY,
+    "metrics": Opens.ANYBODY,
+    "login/": Opens.ANYBODY,
+    "logout/": Opens.ANYBODY,
+    "theme/": Opens.ANYBODY,
+    # People
+    "": Opens.SIGNED_IN,
+    "password/": Opens.SIGNED_IN,
+    "audit/": Opens.SUPERUSER,
+    # An app
+    APP + "freshness/": Opens.VIEWER,
+    APP + "pictures/<name>": Opens.VIEWER,
+    APP + "settings/audit/": Opens.ADMIN,
+    APP + "users/": Opens.VIEWER,
+    APP + "users/<uid>/": Opens.VIEWER,
+    APP + "users/<uid>/<slug:name>/": Opens.VIEWER,
+    APP + "users/<uid>/neighbours/": Opens.VIEWER,
+    APP + "^users/(?P<uid>[^/]+)/(?P<direction>previous|next)/$": Opens.VIEWER,
+    APP + "crashes/": Opens.VIEWER,
+    APP + "crashes/<group_id>/": Opens.VIEWER,
+    APP + "crashes/<group_id>/state/": Opens.ANALYST,
+    APP + "funnels/": Opens.VIEWER,
+    APP + "funnels/new/": Opens.ANALYST,
+    APP + "funnels/<funnel_id>/": Opens.VIEWER,
+    APP + "funnels/<funnel_id>/edit/": Opens.ANALYST,
+    APP + "funnels/<funnel_id>/duplicate/": Opens.ANALYST,
+    APP + "funnels/<funnel_id>/delete/": Opens.ANALYST,
+}
+
+
+def expected(route: str) -> Opens | None:
+    """Return whom the address of this route answers; None: nobody has said."""
+    if route in EXPECTED:
+        return EXPECTED[route]
+    if route.startswith("admin/"):
+        return Opens.ADMINISTRATION
+    return None
