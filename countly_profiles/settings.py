@@ -223,8 +223,17 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# "derive" follows the users who sent something, within a second; "bulk" reads whole apps and may take its time.
 CELERY_TASK_DEFAULT_QUEUE = "derive"
-CELERY_TASK_ROUTES = {"ingest.tasks.*": {"queue": "ingest"}}
+CELERY_TASK_ROUTES = {
+    "ingest.tasks.*": {"queue": "ingest"},
+    "profiles.engagement.tasks.roll_over_midnight": {"queue": "bulk"},
+    "profiles.engagement.tasks.refresh_distributions": {"queue": "bulk"},
+    "profiles.funnels.tasks.compute_waiting_funnels": {"queue": "bulk"},
+    "profiles.funnels.tasks.compute_funnel": {"queue": "bulk"},
+    "profiles.funnels.tasks.count_wanted_reports": {"queue": "bulk"},
+    "profiles.funnels.tasks.forget_deleted_funnels": {"queue": "bulk"},
+}
 CELERY_TASK_TIME_LIMIT = 900
 CELERY_TIMEZONE = "UTC"
 # name -> {"task": dotted name, "schedule": seconds or crontab}. Entries that run every few seconds carry
@@ -253,6 +262,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "profiles.funnels.tasks.compute_waiting_funnels",
         "schedule": 2.0,
         "options": {"expires": 2.0},
+    },
+    "count-funnel-reports": {
+        "task": "profiles.funnels.tasks.count_wanted_reports",
+        "schedule": 1.0,
+        "options": {"expires": 1.0},
     },
     "roll-over-midnight": {
         "task": "profiles.engagement.tasks.roll_over_midnight",

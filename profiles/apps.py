@@ -4,8 +4,8 @@ from importlib import import_module
 
 from django.apps import AppConfig
 
-# Subjects that bring columns of their own to the user list.
-COLUMNS = ["profiles.engagement.columns"]
+# Subjects that bring columns and conditions of their own to the user list.
+REGISTRATIONS = ["profiles.engagement.columns", "profiles.engagement.conditions", "profiles.funnels.conditions"]
 
 
 class ProfilesConfig(AppConfig):
@@ -16,6 +16,6 @@ class ProfilesConfig(AppConfig):
 
     def ready(self) -> None:
         """Let every subject register what it brings to pages of another, and sign-ins be recorded."""
-        for module in COLUMNS:
+        for module in REGISTRATIONS:
             import_module(module)
         import_module("profiles.access.signins").listen()

@@ -11,7 +11,7 @@ from profiles.activity.models import (
 )
 from profiles.crashes.models import Crash, CrashDay, CrashGroup, CrashUser
 from profiles.engagement.models import Engagement, EngagementDistribution
-from profiles.funnels.models import Funnel, FunnelCompletion, FunnelStep
+from profiles.funnels.models import Funnel, FunnelCompletion, FunnelReport, FunnelStep
 from profiles.users.models import (
     AppUser,
     ConsentChange,
@@ -44,6 +44,7 @@ __all__ = [
     "EventKey",
     "Funnel",
     "FunnelCompletion",
+    "FunnelReport",
     "FunnelStep",
     "Identity",
     "Membership",

@@ -35,6 +35,7 @@ _MARKS = {
     "web": "-m gunicorn",
     "ingest": "--queues=ingest",
     "derive": "--queues=derive",
+    "bulk": "--queues=bulk",
     "beat": " beat ",
 }
 NAMES = tuple(_MARKS)

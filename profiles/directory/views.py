@@ -85,7 +85,7 @@ def users(request: HttpRequest, app: App) -> HttpResponse:
         "state": state,
         "clock": clock,
         "tabs": _tabs(state, totals),
-        "chips": _chips(state),
+        "chips": _chips(app, state),
         "unfiltered": "?" + state.first_page(filter=EVERYBODY).query_string(),
         "tab_label": state.tab.label,
         "table": table,
@@ -185,13 +185,13 @@ def _tabs(state: ListState, totals: UserTotals) -> list[TabLink]:
     ]
 
 
-def _chips(state: ListState) -> list[tuple[str, str]]:
+def _chips(app: App, state: ListState) -> list[tuple[str, str]]:
     """Return each part of the filter in words, with the address of the list without it."""
     parts = state.filter
     if parts.is_any:
         parts = Group((parts,))
     return [
-        (in_words(part), "?" + state.first_page(filter=parts.without(index)).query_string())
+        (in_words(part, app.pk), "?" + state.first_page(filter=parts.without(index)).query_string())
         for index, part in enumerate(parts.members)
     ]
 

@@ -1,6 +1,7 @@
 """Keeps every score right: for users who sent something, and for all whose window moved at their app's midnight.
 
-All of it is in the queue `derive`, in small transactions; whatever is killed goes on where it was.
+What follows single users is in the queue `derive`, what reads a whole app in `bulk`: nobody waits behind a midnight.
+All of it is done in small transactions; whatever is killed goes on where it was.
 """
 
 from datetime import timedelta

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
@@ -132,6 +132,24 @@ def match(rule: FunnelRule, occurrences: Iterable[Occurrence] | Journey, now: da
         is_complete=is_complete,
         reason=None if is_complete else _reason(rule, journey, best, now),
     )
+
+
+def daily_bests(
+    rule: FunnelRule, occurrences: Iterable[Occurrence] | Journey, zone: tzinfo
+) -> dict[date, tuple[Occurrence, ...]]:
+    """Return what served each step of the best of the attempts that began on each day of a time zone.
+
+    The best of all days, the earliest of several, is the `Match`.
+    """
+    journey = occurrences if isinstance(occurrences, Journey) else Journey(occurrences)
+    bests: dict[date, _Best] = defaultdict(_Best)
+    for entries, *later in _groups(rule, journey):
+        by_day: dict[date, list[int]] = defaultdict(list)
+        for entry in entries:
+            by_day[journey.occurrences[entry].at.astimezone(zone).date()].append(entry)
+        for on, entries_of_day in by_day.items():
+            _try_entries([entries_of_day, *later], journey.occurrences, rule.window, bests[on])
+    return {on: tuple(journey.occurrences[position] for position in best.chain) for on, best in bests.items()}
 
 
 @dataclass(slots=True)

@@ -76,16 +76,43 @@ class FunnelStep(models.Model):
 
 
 class FunnelCompletion(models.Model):
-    """How far a user got: a function of the events, replaced as a whole, never patched."""
+    """How far a user got on a day: the best of the attempts that began on it. A function of the events, replaced as a
+    whole, never patched.
 
-    pk = models.CompositePrimaryKey("user_id", "funnel")
+    The furthest row of a user is the user's state in the funnel, the earliest of several.
+    """
+
+    pk = models.CompositePrimaryKey("user_id", "funnel", "entered_on")
     user_id = models.UUIDField()
     funnel = models.ForeignKey(Funnel, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    entered_on = models.DateField(help_text="Day of the first step, in the app's time zone.")
     app = app_column()
     steps_reached = models.SmallIntegerField()
-    step_times = ArrayField(models.DateTimeField())
-    completed_at = models.DateTimeField(null=True)
-    computed_at = models.DateTimeField()
+    step_times = ArrayField(models.DateTimeField(), help_text="Of the steps that were reached.")
 
     class Meta:
-        indexes = [models.Index(fields=["funnel", "steps_reached"], name="funnel_completion_reached")]
+        indexes = [
+            # A report reads this alone.
+            models.Index(
+                fields=["funnel", "entered_on", "user_id", "steps_reached"],
+                name="funnel_completion_report",
+            )
+        ]
+
+
+class FunnelReport(models.Model):
+    """The numbers of a report that takes long to count, as they were when it was last counted."""
+
+    funnel = models.ForeignKey(Funnel, models.CASCADE, related_name="+")
+    asked = models.TextField(help_text="Days and filter, as profiles.funnels.report.Asked writes them.")
+    revision = models.PositiveIntegerField(help_text="Of the definition that was counted.")
+    numbers = models.JSONField(null=True)
+    counted_at = models.DateTimeField(null=True)
+    took_seconds = models.FloatField(default=0)
+    wanted_at = models.DateTimeField(null=True, help_text="Since when somebody waits for newer numbers.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["funnel", "asked"], name="funnel_report_once")]
+        indexes = [
+            models.Index(fields=["wanted_at"], name="funnel_report_wanted", condition=models.Q(wanted_at__isnull=False))
+        ]

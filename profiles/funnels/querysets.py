@@ -3,15 +3,12 @@
 import json
 import logging
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from itertools import pairwise
-from statistics import median
 from typing import Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import F, Q, QuerySet, Sum
 
 from profiles.access.models import App, AppTotals
 from profiles.activity.happenings import VIEW_KEY
@@ -20,6 +17,7 @@ from profiles.activity.segmentation import read_condition
 from profiles.funnels import sql
 from profiles.funnels.matcher import FunnelRule, Journey, Occurrence, Step
 from profiles.funnels.models import Funnel, FunnelCompletion
+from profiles.funnels.spans import Span
 from profiles.funnels.words import CRASH, SESSION
 
 logger = logging.getLogger(__name__)
@@ -28,8 +26,6 @@ logger = logging.getLogger(__name__)
 SOURCES: Final = {SESSION: sql.SESSION_SOURCE, CRASH: sql.CRASH_SOURCE}
 
 JOURNEY_LIMIT = 10_000  # of the newest that one user did, that reasons are found in
-MEDIAN_SAMPLE = 20_000  # users that the time between steps is measured on
-_KEYS = 1 << 128
 
 
 def rule_of(funnel: Funnel) -> FunnelRule:
@@ -46,7 +42,12 @@ def rule_of(funnel: Funnel) -> FunnelRule:
 
 def funnels_of(app_ids: Collection[int]) -> QuerySet[Funnel]:
     """Return the apps' funnels with their steps: two queries."""
-    return Funnel.objects.filter(app__in=app_ids).prefetch_related("steps").order_by("app", "position", "id")
+    return (
+        Funnel.objects.filter(app__in=app_ids)
+        .select_related("app")
+        .prefetch_related("steps")
+        .order_by("app", "position", "id")
+    )
 
 
 def definitions(funnels: Iterable[Funnel]) -> list[sql.Definition]:
@@ -104,66 +105,14 @@ def journey(
     return Journey(occurrences), len(rows) > limit
 
 
-@dataclass(frozen=True, slots=True)
-class StepReport:
-    """One step of a report; shares are 0 to 1, None where there is nothing to divide by."""
-
-    position: int
-    step: Step
-    users: int
-    share_of_first: float | None
-    share_of_previous: float | None
-    dropped: int
-    median_gap: timedelta | None
-
-
-def users_per_step(funnels: Collection[Funnel]) -> dict[int, list[int]]:
-    """Return by funnel id how many users reached each step. One scan of the index funnel_completion_reached."""
-    counts = {funnel.pk: [0] * len(funnel.steps.all()) for funnel in funnels}
-    rows = (
-        FunnelCompletion.objects.filter(funnel__in=counts)
-        .values_list("funnel_id", "steps_reached")
-        .annotate(users=Count("user_id"))
-    )
-    for funnel_id, reached, users in rows:
-        per_step = counts[funnel_id]
-        for index in range(min(reached, len(per_step))):
-            per_step[index] += users
-    return counts
-
-
-def report(funnel: Funnel) -> list[StepReport]:
-    """Return the funnel's steps with their users. Two queries."""
-    users = users_per_step([funnel])[funnel.pk]
-    gaps = median_gaps(funnel, users[0] if users else 0)
-    first = users[0] if users else 0
-    return [
-        StepReport(
-            position=index + 1,
-            step=step,
-            users=users[index],
-            share_of_first=users[index] / first if first else None,
-            share_of_previous=users[index] / users[index - 1] if index and users[index - 1] else None,
-            dropped=users[index - 1] - users[index] if index else 0,
-            median_gap=gaps.get(index),
-        )
-        for index, step in enumerate(rule_of(funnel).steps)
-    ]
-
-
-def median_gaps(funnel: Funnel, users: int) -> dict[int, timedelta]:
-    """Return the median time to each step (0 is the first) from the step before, on a sample of the users.
-
-    User keys are hashes, so the lowest of them are a sample without a bias, and one that an index leads to.
-    """
-    times = FunnelCompletion.objects.filter(funnel=funnel, steps_reached__gte=2)
-    if users > MEDIAN_SAMPLE:
-        times = times.filter(user_id__lte=UUID(int=_KEYS * MEDIAN_SAMPLE // users))
-    gaps: dict[int, list[float]] = {}
-    for reached in times.values_list("step_times", flat=True).iterator():
-        for index, (earlier, later) in enumerate(pairwise(reached), start=1):
-            gaps.setdefault(index, []).append((later - earlier).total_seconds())
-    return {index: timedelta(seconds=median(values)) for index, values in gaps.items()}
+def completions(funnel_id: int, span: Span) -> QuerySet[FunnelCompletion]:
+    """Return how far users got in the attempts that began in these days: a row for each user and day."""
+    rows = FunnelCompletion.objects.filter(funnel=funnel_id)
+    if span.first is not None:
+        rows = rows.filter(entered_on__gte=span.first)
+    if span.last is not None:
+        rows = rows.filter(entered_on__lte=span.last)
+    return rows
 
 
 def users_of(app: App) -> int:

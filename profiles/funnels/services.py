@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from profiles.access.models import App
 from profiles.activity import staleness
 from profiles.activity.models import Stale
 from profiles.funnels import sql
@@ -87,26 +88,26 @@ def start_again(funnel: Funnel) -> None:
 # --- Completions --------------------------------------------------------------------------------
 
 
-def recompute(funnels: Sequence[Funnel], app_id: int, users: sql.Users, now: datetime) -> None:
+def recompute(funnels: Sequence[Funnel], app: App, users: sql.Users) -> None:
     """Compute and store how far these users got in these funnels of one app. The caller holds `lock_results`."""
     wanted = definitions(funnels)
     if not wanted:
         return
-    statement, parameters = sql.replacing(wanted, app_id, users, now)
+    statement, parameters = sql.replacing(wanted, app, users)
     with connection.cursor() as cursor:
         # Compiling costs more than it saves in statements that run for some tenths of a second.
         cursor.execute("SELECT set_config('jit', 'off', true), set_config('work_mem', '64MB', true)")
         cursor.execute(statement, parameters)
 
 
-def recompute_users(app_id: int, user_ids: Collection[UUID], now: datetime) -> None:
+def recompute_users(app: App, user_ids: Collection[UUID]) -> None:
     """Compute how far these users of one app got in all its funnels."""
     with transaction.atomic():
         staleness.lock_results(Stale.Kind.FUNNELS)
-        recompute(list(funnels_of([app_id])), app_id, sql.Users(ids=user_ids), now)
+        recompute(list(funnels_of([app.pk])), app, sql.Users(ids=user_ids))
 
 
-def refresh_stale(now: datetime, limit: int = USERS_PER_BATCH) -> int:
+def refresh_stale(limit: int = USERS_PER_BATCH) -> int:
     """Compute the funnels of the users who have waited longest, and return how many they were."""
     with staleness.claimed(Stale.Kind.FUNNELS, limit) as users:
         by_app: dict[int, list[UUID]] = defaultdict(list)
@@ -117,7 +118,7 @@ def refresh_stale(now: datetime, limit: int = USERS_PER_BATCH) -> int:
             for funnel in funnels_of(by_app):
                 funnels[funnel.app_id].append(funnel)
         for app_id, funnels_of_app in funnels.items():
-            recompute(funnels_of_app, app_id, sql.Users(ids=by_app[app_id]), now)
+            recompute(funnels_of_app, funnels_of_app[0].app, sql.Users(ids=by_app[app_id]))
         return len(users)
 
 
@@ -143,7 +144,7 @@ def compute_batch(funnel_id: int, revision: int, now: datetime, limit: int) -> b
     """
     with transaction.atomic():
         staleness.lock_results(Stale.Kind.FUNNELS)
-        funnel = Funnel.objects.select_for_update().filter(pk=funnel_id).first()
+        funnel = Funnel.objects.select_for_update(of=("self",)).select_related("app").filter(pk=funnel_id).first()
         if funnel is None or funnel.revision != revision or funnel.computed_revision == revision:
             return False
         values = {"app_id": funnel.app_id, "after": funnel.computed_upto, "limit": limit}
@@ -157,7 +158,7 @@ def compute_batch(funnel_id: int, revision: int, now: datetime, limit: int) -> b
             users = sql.Users(after=funnel.computed_upto, upto=None if is_last else user_ids[-1])
         else:
             users = sql.Users(ids=user_ids)
-        recompute([funnel], funnel.app_id, users, now)
+        recompute([funnel], funnel.app, users)
         funnel.computed_users += len(user_ids)
         funnel.computed_upto = None if is_last else user_ids[-1]
         if is_last:
@@ -167,7 +168,7 @@ def compute_batch(funnel_id: int, revision: int, now: datetime, limit: int) -> b
         return not is_last
 
 
-# The funnels that completions speak of, one probe of the index funnel_completion_reached each.
+# The funnels that completions speak of, one probe of the index funnel_completion_report each.
 _FUNNELS_COMPLETED = """
 WITH RECURSIVE spoken AS (
     (SELECT funnel_id FROM profiles_funnelcompletion ORDER BY funnel_id LIMIT 1)

@@ -15,10 +15,11 @@ The minimum is the nearest one because the later an event, the later what follow
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from profiles.access.models import App
 from profiles.activity.segmentation_sql import Parameters, holds
 from profiles.activity.sessions import COOLDOWN, IDLE
 from profiles.bulk import array_literal
@@ -75,24 +76,24 @@ class Definition:
     sources: tuple[int | None, ...]
 
 
-def matching(funnels: Sequence[Definition], app_id: int, users: Users) -> tuple[str, dict[str, Any]]:
-    """Return the statement, with parameters, that gives (user_id, funnel_id, steps_reached, step_times, completed_at).
+def matching(funnels: Sequence[Definition], app: App, users: Users) -> tuple[str, dict[str, Any]]:
+    """Return the statement, with parameters, that gives (user_id, funnel_id, entered_on, steps_reached, step_times):
+    for each day of the app's time zone the best of the attempts that began on it.
 
-    Users who reached no step give no row. Reads events, sessions and crashes by user, along their primary keys, or all
+    Days without an attempt give no row. Reads events, sessions and crashes by user, along their primary keys, or all
     of them when `users` is a wide range.
     """
-    parameters = Parameters({**users.parameters(), "app_id": app_id})
+    parameters = Parameters({**users.parameters(), "app_id": app.pk, "zone": app.timezone})
     matched = "\nUNION ALL\n".join(_matched(funnel, parameters) for funnel in funnels)
     return f"WITH {_rows(funnels, users, parameters)}\n{matched}", parameters.values
 
 
-def replacing(funnels: Sequence[Definition], app_id: int, users: Users, now: datetime) -> tuple[str, dict[str, Any]]:
+def replacing(funnels: Sequence[Definition], app: App, users: Users) -> tuple[str, dict[str, Any]]:
     """Return the statement, with parameters, that makes the completions of these users in these funnels what
     `matching` gives: deletes, inserts and changes, and leaves alone what is right already.
     """
-    matched, values = matching(funnels, app_id, users)
+    matched, values = matching(funnels, app, users)
     parameters = Parameters(values)
-    now_name = parameters.add(now)
     funnel_ids = parameters.add([funnel.id for funnel in funnels])
     # "+ 0" keeps the delete from the index led by the funnel: for a range of users that would read, batch by batch, all
     # completions that there are. The primary key leads to the users.
@@ -102,22 +103,20 @@ WITH matched AS MATERIALIZED (
 ), gone AS (
     DELETE FROM profiles_funnelcompletion c
     WHERE (c.funnel_id + 0) = ANY({funnel_ids}) AND {users.condition("c")}
-      AND NOT EXISTS (SELECT FROM matched m WHERE m.user_id = c.user_id AND m.funnel_id = c.funnel_id)
+      AND NOT EXISTS (
+        SELECT FROM matched m
+        WHERE m.user_id = c.user_id AND m.funnel_id = c.funnel_id AND m.entered_on = c.entered_on
+      )
 )
-INSERT INTO profiles_funnelcompletion AS c (
-    user_id, funnel_id, app_id, steps_reached, step_times, completed_at, computed_at
-)
-SELECT user_id, funnel_id, %(app_id)s, steps_reached, step_times, completed_at, {now_name}
+INSERT INTO profiles_funnelcompletion AS c (user_id, funnel_id, entered_on, app_id, steps_reached, step_times)
+SELECT user_id, funnel_id, entered_on, %(app_id)s, steps_reached, step_times
 FROM matched
-ORDER BY user_id, funnel_id
-ON CONFLICT (user_id, funnel_id) DO UPDATE SET
+ORDER BY user_id, funnel_id, entered_on
+ON CONFLICT (user_id, funnel_id, entered_on) DO UPDATE SET
     app_id = excluded.app_id,
     steps_reached = excluded.steps_reached,
-    step_times = excluded.step_times,
-    completed_at = excluded.completed_at,
-    computed_at = excluded.computed_at
-WHERE (c.steps_reached, c.step_times, c.completed_at)
-    IS DISTINCT FROM (excluded.steps_reached, excluded.step_times, excluded.completed_at)
+    step_times = excluded.step_times
+WHERE c.step_times IS DISTINCT FROM excluded.step_times
 """
     return statement, parameters.values
 
@@ -242,11 +241,14 @@ def _matched(funnel: Definition, parameters: Parameters) -> str:
         in_time = f" AND {{}} <= occurred_at + {limit}"
     reached = " + ".join(["1", *(f"({time} IS NOT NULL{in_time.format(time)})::int" for time in times[1:])])
     return f"""
-SELECT user_id, {parameters.add(funnel.id)}::bigint AS funnel_id, reached::smallint AS steps_reached,
-    times[1:reached] AS step_times, CASE WHEN reached = {count} THEN times[{count}] END AS completed_at
+SELECT user_id, {parameters.add(funnel.id)}::bigint AS funnel_id, entered_on, reached::smallint AS steps_reached,
+    times[1:reached] AS step_times
 FROM (
-    SELECT DISTINCT ON (user_id) user_id, reached, ARRAY[{", ".join(times)}] AS times
-    FROM (SELECT *, {reached} AS reached FROM ({rows}) AS attempts WHERE m1) AS entries
-    ORDER BY user_id, reached DESC, occurred_at, place
+    SELECT DISTINCT ON (user_id, entered_on) user_id, entered_on, reached, ARRAY[{", ".join(times)}] AS times
+    FROM (
+        SELECT *, {reached} AS reached, (occurred_at AT TIME ZONE %(zone)s)::date AS entered_on
+        FROM ({rows}) AS attempts WHERE m1
+    ) AS entries
+    ORDER BY user_id, entered_on, reached DESC, occurred_at, place
 ) AS best
 """

@@ -1,6 +1,7 @@
 """Keeps completions right: for users who did something, and over all history for new and changed funnels.
 
-All of it is in the queue `derive`, in small transactions that hold their progress; whatever is killed goes on.
+What follows single users is in the queue `derive`; what reads a whole app is in `bulk`, so that nobody waits behind it.
+All of it is done in small transactions that hold their progress; whatever is killed goes on.
 """
 
 from time import monotonic
@@ -8,7 +9,7 @@ from time import monotonic
 from celery import shared_task
 from django.utils import timezone
 
-from profiles.funnels import services
+from profiles.funnels import counting, services
 from profiles.funnels.querysets import waiting_funnels
 
 # A run ends after this time although more is there, so that the queue's other tasks get their turn; beat asks for the
@@ -25,7 +26,7 @@ LARGEST_BATCH = 100_000
 def refresh_stale_funnels() -> None:
     """Compute the funnels of users who did something. Cheap when nobody did."""
     ends_at = monotonic() + SECONDS_PER_RUN
-    while services.refresh_stale(timezone.now()) == services.USERS_PER_BATCH and monotonic() < ends_at:
+    while services.refresh_stale() == services.USERS_PER_BATCH and monotonic() < ends_at:
         pass
 
 
@@ -52,8 +53,17 @@ def compute_waiting_funnels() -> None:
 
 
 @shared_task
+def count_wanted_reports() -> None:
+    """Count the reports that somebody waits for."""
+    ends_at = monotonic() + SECONDS_PER_RUN
+    while counting.count_wanted(timezone.now()) and monotonic() < ends_at:
+        pass
+
+
+@shared_task
 def forget_deleted_funnels() -> None:
-    """Delete the completions of funnels that are no more."""
+    """Delete the completions of funnels that are no more, and numbers that nobody looks at."""
+    counting.forget_old(timezone.now())
     ends_at = monotonic() + SECONDS_PER_RUN
     while services.forget_deleted() and monotonic() < ends_at:
         pass

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from profiles.access.models import App, Membership
 from profiles.access.permissions import has_role, role_in
-from profiles.funnels import querysets, services
+from profiles.funnels import counting, querysets, services
 from profiles.funnels.forms import (
     LEAST_STEPS,
     FunnelForm,
@@ -25,9 +25,9 @@ from profiles.funnels.forms import (
     written_steps,
 )
 from profiles.funnels.models import MAX_STEPS, Funnel
-from profiles.funnels.querysets import StepReport
+from profiles.funnels.pages import ReportQuery, report_page
 from profiles.funnels.services import StepInput
-from profiles.funnels.words import conditions_text, event_name, length_of, options_text
+from profiles.funnels.words import event_name, options_text
 from profiles.wording import Clock
 
 BLANK_ROWS = 3  # of a new funnel
@@ -55,35 +55,27 @@ class FunnelRow:
     url: str
     steps: list[str]
     options: str
-    entered: int
-    completed: int
+    entered: int | None
+    completed: int | None
     conversion: float | None
     progress: Progress | None
-
-
-@dataclass(frozen=True, slots=True)
-class StepRow:
-    """A step as the report shows it."""
-
-    report: StepReport
-    name: str
-    conditions: str
-    gap: str
-    is_largest_drop: bool
+    is_counting: bool
+    """The numbers are still being counted."""
 
 
 @require_safe
 def funnels(request: HttpRequest, app: App) -> HttpResponse:
     """List the app's funnels with their conversion."""
-    found = list(querysets.funnels_of([app.pk]))
-    users = querysets.users_per_step(found)
+    clock = _clock(app)
     total = querysets.users_of(app)
-    rows = [_row(app, funnel, users[funnel.pk], total) for funnel in found]
+    found = list(querysets.funnels_of([app.pk]))
+    ends = counting.ends_counted(found, clock.now)
+    rows = [_row(funnel, ends[funnel.pk], total) for funnel in found]
     context = {
         "app": app,
-        "clock": _clock(app),
+        "clock": clock,
         "rows": rows,
-        "is_computing": any(row.progress for row in rows),
+        "is_computing": any(row.progress or row.is_counting for row in rows),
         "may_edit": _may_edit(request, app),
     }
     return _answer(request, context, "funnels/list.html", "funnels/_rows.html")
@@ -91,29 +83,14 @@ def funnels(request: HttpRequest, app: App) -> HttpResponse:
 
 @require_safe
 def funnel(request: HttpRequest, app: App, funnel_id: str) -> HttpResponse:
-    """Show how many users reach each step. Answers htmx with the report alone, for the progress of a computation."""
+    """Show how many users reach each step, in some days, of some users. Answers htmx with the report alone."""
     found = _funnel_or_404(app, funnel_id)
-    steps = querysets.report(found)
-    rule = querysets.rule_of(found)
-    largest = max((step.dropped for step in steps), default=0)
+    clock = _clock(app)
     context = {
         "app": app,
-        "clock": _clock(app),
+        "clock": clock,
         "funnel": found,
-        "options": options_text(rule),
-        "rows": [
-            StepRow(
-                report=step,
-                name=event_name(step.step.event_key),
-                conditions=conditions_text(step.step),
-                gap="" if step.median_gap is None else length_of(step.median_gap),
-                is_largest_drop=bool(largest) and step.dropped == largest,
-            )
-            for step in steps
-        ],
-        "entered": steps[0].users if steps else 0,
-        "completed": steps[-1].users if steps else 0,
-        "conversion": steps[-1].share_of_first if steps else None,
+        "page": report_page(found, ReportQuery.read(request.GET, clock.today), clock),
         "progress": _progress(found, querysets.users_of(app)),
         "may_edit": _may_edit(request, app),
     }
@@ -204,19 +181,20 @@ def _funnel_or_404(app: App, funnel_id: str) -> Funnel:
     return found
 
 
-def _row(app: App, funnel: Funnel, users: Sequence[int], total: int) -> FunnelRow:
+def _row(funnel: Funnel, ends: tuple[int, int] | None, total: int) -> FunnelRow:
     rule = querysets.rule_of(funnel)
-    entered, completed = (users[0], users[-1]) if users else (0, 0)
+    entered, completed = ends or (None, None)
     return FunnelRow(
         name=funnel.name,
         description=funnel.description,
-        url=reverse("funnels:funnel", args=[app.public_id, funnel.public_id]),
+        url=funnel.get_absolute_url(),
         steps=[event_name(step.event_key) for step in rule.steps],
         options=options_text(rule),
         entered=entered,
         completed=completed,
-        conversion=completed / entered if entered else None,
+        conversion=completed / entered if entered and completed is not None else None,
         progress=_progress(funnel, total),
+        is_counting=ends is None,
     )
 
 

@@ -35,6 +35,7 @@ class Scope:
 
 
 Where: TypeAlias = Callable[[str, Values, Scope], Q]
+Say: TypeAlias = Callable[[Operator, Values, int], str]  # the last is the app's id
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class Field:
     section: str
     operators: tuple[Operator, ...]
     where: Where
+    say: Say | None = None
+    """The question in words, where they are not label, operator and values."""
 
     def operator(self, name: str) -> Operator:
         """Return an operator by its name; raise FilterError."""
@@ -92,13 +95,17 @@ def _checked(node: Node) -> Node:
     return Condition(node.field, node.operator, kinds.read_values(operator, node.values))
 
 
-def in_words(node: Node) -> str:
-    """Say a checked filter."""
+def in_words(node: Node, app_id: int) -> str:
+    """Say a checked filter of an app."""
     if isinstance(node, Condition):
         field = find_field(node.field)
-        asked = kinds.words(field.operator(node.operator), node.values)
+        operator = field.operator(node.operator)
+        if field.say:
+            return field.say(operator, node.values, app_id)
+        asked = kinds.words(operator, node.values)
         return asked if field.operators is kinds.BEHAVIOUR else f"{field.label} {asked}"
-    parts = [f"({in_words(part)})" if isinstance(part, Group) else in_words(part) for part in node.members]
+    words = [in_words(part, app_id) for part in node.members]
+    parts = [f"({text})" if isinstance(part, Group) else text for part, text in zip(node.members, words, strict=True)]
     return (" or " if node.is_any else " and ").join(parts)
 
 
@@ -128,14 +135,15 @@ def _not(paths: Sequence[str], found: Q) -> Q:
     return ~found if len(paths) > 1 else ~found | Q(**{f"{paths[0]}__isnull": True})
 
 
-def _number(column: str) -> Where:
+def number(column: str, *, scale: float = 1) -> Where:
+    """Return the condition on a numeric column that holds `scale` times what is asked in."""
     lookups = {"equals": "exact", "greater": "gt", "less": "lt", "at_least": "gte", "at_most": "lte"}
 
     def condition(operator: str, values: Values, scope: Scope) -> Q:
         path = scope.user + column
         if operator in {"is_set", "is_not_set"}:
             return Q(**{f"{path}__isnull": operator == "is_not_set"})
-        numbers = [float(value) for value in values]
+        numbers = [float(value) * scale for value in values]
         if operator == "between":
             return Q(**{f"{path}__gte": numbers[0], f"{path}__lte": numbers[1]})
         if operator == "not_equals":
@@ -233,14 +241,14 @@ for _name, _label, _section, _columns in (
 ):
     register(Field(_name, _label, _section, kinds.TEXT, _text(*_columns)))
 for _field in (
-    Field("birth_year", "Birth year", _PERSON, kinds.NUMBER, _number("birth_year")),
+    Field("birth_year", "Birth year", _PERSON, kinds.NUMBER, number("birth_year")),
     Field("identified", "Identified:", _PERSON, kinds.TRUTH, _truth("is_identified")),
     Field("push_token", "Has a push token:", _DEVICE, kinds.TRUTH, _push_token),
     Field("consent", "Consent", _PERSON, kinds.CONSENT, _consent),
-    Field("sessions", "Sessions", _USE, kinds.NUMBER, _number("activity__sessions_count")),
-    Field("seconds", "Time spent in seconds", _USE, kinds.NUMBER, _number("activity__total_seconds")),
-    Field("events", "Events", _USE, kinds.NUMBER, _number("activity__events_count")),
-    Field("crashes", "Crashes", _USE, kinds.NUMBER, _number("activity__crashes_count")),
+    Field("sessions", "Sessions", _USE, kinds.NUMBER, number("activity__sessions_count")),
+    Field("seconds", "Time spent in seconds", _USE, kinds.NUMBER, number("activity__total_seconds")),
+    Field("events", "Events", _USE, kinds.NUMBER, number("activity__events_count")),
+    Field("crashes", "Crashes", _USE, kinds.NUMBER, number("activity__crashes_count")),
     Field("first_seen", "First seen", _USE, kinds.MOMENT, _moment("activity__first_seen_at")),
     Field("last_seen", "Last seen", _USE, kinds.MOMENT, _moment("activity__last_seen_at")),
 ):

@@ -106,8 +106,9 @@ def test_the_report_shows_users_per_step(app: App, bob: Client) -> None:
     funnel = make_funnel(app, "A", StepInput("B"), "C")
     compute(funnel)
     response = bob.get(funnel.get_absolute_url())
-    assert [row.report.users for row in response.context["rows"]] == [5, 3, 1]
-    assert [row.gap for row in response.context["rows"]] == ["", "1 m 00 s", "1 m 00 s"]
+    rows = response.context["page"].numbers.rows
+    assert [row.report.users for row in rows] == [5, 3, 1]
+    assert [row.gap for row in rows] == ["", "1 m 00 s", "1 m 00 s"]
     assert "Being computed" not in response.content.decode()
 
 
@@ -138,11 +139,11 @@ def test_queries_of_the_list_do_not_grow(
     address = f"/apps/{app.public_id}/funnels/"
     make_funnel(app, "A", "B")
     bob.get(address)
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(18):
         bob.get(address)
     for n in range(20):
         make_funnel(app, "A", "B", name=f"Funnel {n}")
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(18):
         bob.get(address)
 
 

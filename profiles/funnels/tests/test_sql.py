@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, transaction
@@ -15,7 +16,7 @@ from profiles.activity.models import Event, EventKey, Session
 from profiles.activity.segmentation import Condition, Operator, Scalar
 from profiles.activity.sessions import SessionState, session_of
 from profiles.funnels import sql
-from profiles.funnels.matcher import FunnelRule, Occurrence, Step, match
+from profiles.funnels.matcher import FunnelRule, Occurrence, Step, daily_bests, match
 from profiles.funnels.querysets import SOURCES, journey
 from profiles.funnels.words import CRASH, SESSION
 from profiles.tests.factories import make_app, make_crash, make_crash_group, make_event, make_session, make_user
@@ -23,7 +24,7 @@ from profiles.users.models import AppUser
 
 pytestmark = pytest.mark.django_db
 
-T = datetime(2026, 11, 14, 10, tzinfo=UTC)
+T = datetime(2026, 11, 14, 9, 40, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 KEYS = ["A", "B", "C"]
 RANDOM = settings(
@@ -52,6 +53,8 @@ RULES = st.builds(
     st.sampled_from([None, timedelta(), MINUTE, 5 * MINUTE, 20 * MINUTE]),
     st.booleans(),
 )
+# Lives of 40 minutes: in the middle of them, at 10:00 UTC, a day ends in Kiritimati; in Kathmandu (+5:45) none does.
+ZONES = st.sampled_from(["UTC", "Pacific/Kiritimati", "Asia/Kathmandu", "America/New_York"])
 # What happened, in which minute, with which value.
 LIVES = st.lists(st.tuples(st.sampled_from([*KEYS, *KEYS, SESSION, CRASH]), st.integers(0, 40), HELD), max_size=14)
 
@@ -102,28 +105,30 @@ def define(app: App, rules: list[FunnelRule]) -> list[sql.Definition]:
     ]
 
 
-def matched(app: App, rules: list[FunnelRule], users: sql.Users) -> dict[tuple[Any, int], Any]:
-    statement, parameters = sql.matching(define(app, rules), app.pk, users)
+def matched(app: App, rules: list[FunnelRule], users: sql.Users) -> dict[tuple[Any, int, date], list[datetime]]:
+    """Return the times of the steps by user, funnel and day."""
+    statement, parameters = sql.matching(define(app, rules), app, users)
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
-        return {(user_id, number): rest for user_id, number, *rest in cursor.fetchall()}
+        rows = cursor.fetchall()
+    assert all(reached == len(times) for _, _, _, reached, times in rows)
+    return {(user_id, number, on): times for user_id, number, on, _, times in rows}
 
 
 @RANDOM
-@given(rules=st.lists(RULES, min_size=1, max_size=3), lives=st.lists(LIVES, min_size=1, max_size=3))
+@given(rules=st.lists(RULES, min_size=1, max_size=3), lives=st.lists(LIVES, min_size=1, max_size=3), zone=ZONES)
 def test_the_database_matches_as_the_oracle_does(
-    rules: list[FunnelRule], lives: list[list[tuple[str, int, Any]]]
+    rules: list[FunnelRule], lives: list[list[tuple[str, int, Any]]], zone: str
 ) -> None:
     with nothing_stays():
-        app = make_app()
-        expected: dict[tuple[Any, int], Any] = {}
+        app = make_app(timezone=zone)
+        expected: dict[tuple[Any, int, date], list[datetime]] = {}
         users = [make_user(app, f"device-{number}") for number in range(len(lives))]
         for user, life in zip(users, lives, strict=True):
             occurrences = live(user, life)
             for number, rule in enumerate(rules, start=1):
-                best = match(rule, occurrences, T)
-                if best.steps_reached:
-                    expected[user.id, number] = [best.steps_reached, list(best.step_times), best.completed_at]
+                for on, chain in daily_bests(rule, occurrences, ZoneInfo(zone)).items():
+                    expected[user.id, number, on] = [occurrence.at for occurrence in chain]
         assert matched(app, rules, sql.Users(ids=[user.id for user in users])) == expected
         assert matched(app, rules, sql.Users()) == expected
 
@@ -150,7 +155,8 @@ def test_a_profile_reads_the_journey_that_the_statement_matches(rule: FunnelRule
         best = match(rule, found, T)
         rows = matched(app, [rule], sql.Users(ids=[user.id]))
         assert not is_cut
-        assert rows.get((user.id, 1), [0])[0] == best.steps_reached
+        furthest = max(rows.values(), key=lambda times: (len(times), -times[0].timestamp()), default=[])
+        assert furthest == list(best.step_times)
 
 
 def test_a_text_that_looks_like_sql_is_only_a_text() -> None:
@@ -180,7 +186,7 @@ def test_key_ranges_part_the_users_without_gap_or_overlap() -> None:
     rule = FunnelRule((Step("A"),))
     bounds = [None, users[2].id, users[5].id, None]
     found = [
-        [user_id for user_id, _ in matched(app, [rule], sql.Users(after=after, upto=upto))]
+        [user_id for user_id, _, _ in matched(app, [rule], sql.Users(after=after, upto=upto))]
         for after, upto in pairwise(bounds)
     ]
     assert [sorted(ids) for ids in found] == [
