@@ -32,15 +32,21 @@ _by_key: dict[str, tuple[float, KnownApp | None]] = {}
 def find(key: str) -> KnownApp | None:
     """Return the app of a key, at most a few seconds old, or None."""
     now = time.monotonic()
-    remembered = _by_key.get(key)
-    if remembered is not None and remembered[0] > now:
-        return remembered[1]
+    known = _by_key.get(key)
+    if known is not None and known[0] > now:
+        return known[1]
     row = App.objects.filter(key=key).values_list(*_COLUMNS).first()
     app = KnownApp(*row) if row is not None else None
     if len(_by_key) >= MOST_REMEMBERED:
         _by_key.clear()
     _by_key[key] = (now + SECONDS_REMEMBERED, app)
     return app
+
+
+def remembered(key: str) -> KnownApp | None:
+    """Return the app of a key if it is remembered; asks nobody."""
+    known = _by_key.get(key)
+    return known[1] if known is not None and known[0] > time.monotonic() else None
 
 
 def load(app_ids: set[int]) -> dict[int, KnownApp]:

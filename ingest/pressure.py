@@ -46,6 +46,11 @@ def current() -> Pressure:
     return _remembered
 
 
+def is_known_to_be_none() -> bool:
+    """Tell whether somebody looked within the last second and found no reason; asks nobody."""
+    return not _remembered and time.monotonic() < _look_again_at
+
+
 def look() -> Pressure:
     """Look now: one system call, and one query of two index entries."""
     if settings.MIN_FREE_DISK_BYTES and _free_bytes() < settings.MIN_FREE_DISK_BYTES:

@@ -4,13 +4,10 @@ A request that may have an effect is appended to the inbox and committed before 
 here, and nothing is read of it but who sent it.
 """
 
-import ipaddress
 import logging
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from functools import wraps
 
-from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
@@ -18,6 +15,7 @@ from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
 from ingest import answers, app_keys, inbox, pressure, sdk_reads
+from ingest.arrivals import arrival, client_address
 from ingest.wake import wake
 from ingest.wire import bulk
 from ingest.wire.checksum import has_valid_checksum
@@ -40,8 +38,6 @@ _ANSWERS_TO_REFUSALS = {
 }
 _METHOD = frozenset({"method", "callback"})
 _DISCARD_BYTES = 1 << 16
-
-_HEADER_CHARACTERS = 1024
 
 _Door = Callable[[HttpRequest], HttpResponse]
 
@@ -72,9 +68,10 @@ def _door(view: _Door) -> _Door:
             return turned_away.answer
         except UnreadablePostError:
             return answers.result(answers.TRY_LATER, status=400)
-        except DatabaseError:
-            # Not stored, so not acknowledged: the SDK keeps the request and sends it again.
-            log.exception("request_not_stored")
+        except DatabaseError as fault:
+            # Not stored, so not acknowledged: the SDK keeps the request and sends it again. What the database says may
+            # quote the request, so it is not logged.
+            log.error("request_not_stored", extra={"fault": type(fault).__name__})  # noqa: TRY400
             connection.close_if_unusable_or_obsolete()
             return answers.result(answers.TRY_LATER, status=503)
 
@@ -211,8 +208,8 @@ def _file_refused(
     if pressure.current():
         raise _TurnedAwayError(503, answers.TRY_LATER, identity.callback)
     device_key = keys.user_key(app.public_id, identity.device_id) if identity.device_id else inbox.NOBODY
-    arrival = _arrival(request, app, identity.device_id, query, body, content_type)
-    inbox.file_refused([(arrival, device_key, reason.value)])
+    refused = _arrival(request, app, identity.device_id, query, body, content_type)
+    inbox.file_refused([(refused, device_key, reason.value)])
 
 
 def _parts(request: HttpRequest) -> tuple[bytes, bytes, str]:
@@ -262,35 +259,18 @@ def _arrival(
     request: HttpRequest, app: app_keys.KnownApp, device_id: str, query: bytes, body: bytes, content_type: str
 ) -> inbox.Arrival:
     """Return what is kept of a request."""
-    return inbox.Arrival(
-        shard=keys.shard_of(keys.user_key(app.public_id, device_id)),
-        app_id=app.id,
-        received_at=datetime.now(tz=UTC),
+    said = request.META.get
+    return arrival(
+        app,
+        device_id,
         query=query,
         body=body,
-        content_type=_stored_text(content_type),
-        ip=_client_address(request),
-        user_agent=_stored_text(request.headers.get("user-agent", "")),
+        content_type=content_type,
+        user_agent=said("HTTP_USER_AGENT", ""),
+        ip=client_address(
+            said("REMOTE_ADDR", ""), forwarded=said("HTTP_X_FORWARDED_FOR", ""), real_ip=said("HTTP_X_REAL_IP", "")
+        ),
     )
-
-
-def _stored_text(text: str) -> str:
-    """Return a header as PostgreSQL takes it."""
-    return text[:_HEADER_CHARACTERS].replace("\0", "")
-
-
-def _client_address(request: HttpRequest) -> str:
-    """Return the client's IP address. What proxies say of it is believed only where the settings say there is one."""
-    told = ""
-    if settings.IS_BEHIND_PROXY:
-        forwarded = request.headers.get("x-forwarded-for", "").partition(",")[0].strip()
-        told = forwarded or request.headers.get("x-real-ip", "").strip()
-    for candidate in (told, told.rpartition(":")[0].strip("[]"), request.META.get("REMOTE_ADDR", "")):
-        try:
-            return str(ipaddress.ip_address(candidate))
-        except ValueError:
-            continue
-    return ""
 
 
 def _discard(request: HttpRequest, query: bytes, content_type: str) -> None:

@@ -10,7 +10,7 @@ def gunicorn_arguments(application: str, *, bind: str, workers: int, threads: in
         f"--bind={bind}",
         "--preload",  # one import for all workers: less memory, a quicker start
         f"--workers={workers}",
-        "--worker-class=gthread",  # threads wait for commits together
+        "--worker-class=countly_profiles.gunicorn_worker.DoorWorker",
         f"--threads={threads}",
         "--timeout=60",
         "--graceful-timeout=25",

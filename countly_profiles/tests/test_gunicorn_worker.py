@@ -1,0 +1,46 @@
+"""What the loop reads by itself, and what it leaves to gunicorn's parser."""
+
+import pytest
+
+from countly_profiles.gunicorn_worker import read_request
+
+HEAD = b"POST /i HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\n"
+
+
+def test_it_reads_a_whole_request_and_not_the_next() -> None:
+    request = read_request(HEAD + b"abcPOST /i")
+    assert request is not None
+    assert (request.path, request.query, request.body, request.length) == (b"/i", b"", b"abc", len(HEAD) + 3)
+    assert request.headers[b"content-type"] == b"text/plain"
+
+
+def test_it_reads_a_query() -> None:
+    request = read_request(b"GET /i?a=1&b=%20 HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert request is not None
+    assert (request.query, request.body) == (b"a=1&b=%20", b"")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        HEAD[:-2],
+        HEAD + b"ab",  # the body is not whole yet
+        HEAD.replace(b"HTTP/1.1", b"HTTP/1.0") + b"abc",
+        HEAD.replace(b"Host: x\r\n", b"") + b"abc",
+        HEAD.replace(b"Host: x", b"Host: x\r\nContent-Length: 2") + b"abc",
+        HEAD.replace(b"Content-Length: 3", b"Transfer-Encoding: chunked") + b"3\r\nabc\r\n0\r\n\r\n",
+        HEAD.replace(b"Host: x", b"Host: x\r\nTransfer-Encoding: chunked") + b"abc",
+        HEAD.replace(b"Host: x", b"Host: x\r\nExpect: 100-continue") + b"abc",
+        HEAD.replace(b"Host: x", b"Host: x\r\nConnection: close") + b"abc",
+        HEAD.replace(b"Content-Length: 3", b"Content-Length: +3") + b"abc",
+        HEAD.replace(b"Content-Length: 3", b"Content-Length : 3") + b"abc",
+        HEAD.replace(b"Host: x", b"Host: x\r\n folded: y") + b"abc",
+        HEAD.replace(b"\r\n", b"\n") + b"abc",
+        HEAD.replace(b"POST", b"PUT") + b"abc",
+        b"GET /i HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ],
+)
+def test_it_leaves_all_else(data: bytes) -> None:
+    assert read_request(data) is None

@@ -1,0 +1,54 @@
+"""What is kept of a request, whichever way it came in."""
+
+import ipaddress
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from django.conf import settings
+
+from ingest.app_keys import KnownApp
+from ingest.inbox import Arrival
+from profiles.users import keys
+
+_HEADER_CHARACTERS = 1024
+_ADDRESSES_REMEMBERED = 4096  # a device sends many requests, a proxy all of them
+
+
+def arrival(
+    app: KnownApp, device_id: str, *, query: bytes, body: bytes, content_type: str, user_agent: str, ip: str
+) -> Arrival:
+    """Return what is kept of a request that came just now."""
+    return Arrival(
+        shard=keys.shard_of(keys.user_key(app.public_id, device_id)),
+        app_id=app.id,
+        received_at=datetime.now(tz=UTC),
+        query=query,
+        body=body,
+        content_type=_stored_text(content_type),
+        ip=ip,
+        user_agent=_stored_text(user_agent),
+    )
+
+
+def client_address(connected: str, *, forwarded: str, real_ip: str) -> str:
+    """Return the client's IP address. What proxies say of it is believed only where the settings say there is one."""
+    told = ""
+    if settings.IS_BEHIND_PROXY:
+        told = forwarded.partition(",")[0].strip() or real_ip.strip()
+    return _address(told, connected)
+
+
+@lru_cache(_ADDRESSES_REMEMBERED)
+def _address(told: str, connected: str) -> str:
+    """Return the first of the two that is an IP address, with or without a port, or nothing."""
+    for candidate in (told, told.rpartition(":")[0].strip("[]"), connected):
+        try:
+            return str(ipaddress.ip_address(candidate))
+        except ValueError:
+            continue
+    return ""
+
+
+def _stored_text(text: str) -> str:
+    """Return a header as PostgreSQL takes it."""
+    return text[:_HEADER_CHARACTERS].replace("\0", "")
