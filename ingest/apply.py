@@ -30,6 +30,7 @@ from profiles.crashes import services as crash_services
 from profiles.identity import services as identity_services
 from profiles.users import device_models, keys, memory, services as user_services, tokens
 from profiles.users.identities import Identities, load_identities
+from profiles.users.locks import lock_shards
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ def _apply_batch(shards: set[int], limit: int, *, passing_over: Collection[int] 
     while True:
         try:
             with _uncollected(), transaction.atomic():
-                inbox.lock(shards)
+                lock_shards(shards)
                 waiting = inbox.claim(shards, limit, passing_over=passing_over)
                 if waiting:
                     _Batch(waiting, shards).apply()
@@ -126,7 +127,7 @@ def _apply_batch(shards: set[int], limit: int, *, passing_over: Collection[int] 
 def _refuse(shards: set[int], reasons: Mapping[int, str]) -> int:
     """Set requests aside, with their reasons, if they still wait."""
     with transaction.atomic():
-        inbox.lock(shards)
+        lock_shards(shards)
         waiting = inbox.find(reasons.keys())
         inbox.settle([_refused(request, reasons[request.id]) for request in waiting], datetime.now(tz=UTC))
         return len(waiting)

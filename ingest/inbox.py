@@ -23,8 +23,6 @@ from profiles.bulk import BulkTable, array_literal
 
 REQUESTS = PartitionedTable("ingest_request", "day", ahead=3)
 
-SHARD_LOCKS = 0x696E6772  # "ingr": the class of advisory locks whose second key is a shard
-
 Verdict = IngestRequest.Verdict
 
 NOBODY = UUID(int=0)  # the device of a request that named none
@@ -120,15 +118,6 @@ def append(arrivals: Sequence[Arrival]) -> None:
         )
     with connection.cursor() as cursor:
         cursor.execute(_APPEND + ",".join([_ONE_ROW] * len(arrivals)), values)
-
-
-def lock(shards: Collection[int]) -> None:
-    """Wait for the shards' locks, in one order for everybody, and hold them until the transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(%s, shard) FROM (SELECT unnest(%s::integer[]) AS shard ORDER BY 1) ordered",
-            [SHARD_LOCKS, array_literal(shards, "integer")],
-        )
 
 
 def claim(shards: Collection[int], limit: int, *, passing_over: Collection[int] = ()) -> list[Waiting]:

@@ -8,6 +8,7 @@ that declares a `BulkTable`; values only ever travel as COPY data or as paramete
 import io
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from operator import itemgetter, methodcaller
 from typing import Any
 from uuid import UUID
@@ -81,13 +82,27 @@ def _int_of_first(row: tuple[Any, ...]) -> int:
     return number
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of a user's rows: what was recorded for a device after `after`, up to and with `until`; None is open."""
+
+    recorded_for: UUID
+    after: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether it is everything that was recorded for the device."""
+        return self.after is None and self.until is None
+
+
 @dataclass(frozen=True)
 class BulkTable:
     """A table to write in bulk. Rows are tuples in the order of `columns` (name to PostgreSQL type).
 
     `key` names the primary key's columns. `added` names those columns that an upsert adds to what is there,
     `greatest` and `least` those where the larger or smaller value stays, `kept` those that stay as they were first
-    written; all others are replaced.
+    written; all others are replaced. `time` is the column that parts of a history are told by.
     """
 
     name: str
@@ -97,6 +112,7 @@ class BulkTable:
     greatest: frozenset[str] = frozenset()
     least: frozenset[str] = frozenset()
     kept: frozenset[str] = frozenset()
+    time: str = ""
     _upsert: str = field(init=False, repr=False)
     _copy: str = field(init=False, repr=False)
     _conflict: str = field(init=False, repr=False)
@@ -145,22 +161,39 @@ class BulkTable:
             with connection.cursor() as cursor:
                 cursor.execute(self._upsert, arrays)
 
-    def move(self, owner: UUID, new_owner: UUID, *, recorded_for: Collection[UUID] | None = None) -> None:
-        """Give a user's rows to another, those `recorded_for` some original users or all.
+    def move(self, owner: UUID, new_owner: UUID, *, parts: Collection[Part] | None = None) -> None:
+        """Give a user's rows to another: all, or some parts.
 
         Copies and deletes, because the column that rows are distributed by must never be updated. What the new owner
         has by the same key already takes the row in, as an upsert does.
         """
         others = ", ".join(f'"{column}"' for column in self.columns if column != "user_id")
-        which = '"user_id" = %s'
+        which = 's."user_id" = %s'
         values: list[Any] = [owner]
-        if recorded_for is not None:
-            which += ' AND "original_user_id" = ANY(%s::uuid[])'
-            values.append(array_literal(recorded_for, "uuid"))
+        if parts is not None:
+            which += f" AND {in_parts('s', self.time)}"
+            values += part_arrays(parts)
         with connection.cursor() as cursor:
             cursor.execute(
                 f'INSERT INTO "{self.name}" AS t ("user_id", {others})'  # noqa: S608
-                f' SELECT %s::uuid, {others} FROM "{self.name}" WHERE {which} {self._conflict}',
+                f' SELECT %s::uuid, {others} FROM "{self.name}" s WHERE {which} {self._conflict}',
                 [new_owner, *values],
             )
-            cursor.execute(f'DELETE FROM "{self.name}" WHERE {which}', values)  # noqa: S608
+            cursor.execute(f'DELETE FROM "{self.name}" s WHERE {which}', values)  # noqa: S608
+
+
+def in_parts(alias: str, time: str) -> str:
+    """Return the condition that a row belongs to one of some parts, given as `part_arrays`; `time` names its column."""
+    return (
+        "EXISTS (SELECT FROM unnest(%s::uuid[], %s::timestamptz[], %s::timestamptz[]) AS p (device, after, until)"
+        f' WHERE p.device = {alias}."original_user_id" AND {alias}."{time}" > p.after AND {alias}."{time}" <= p.until)'
+    )
+
+
+def part_arrays(parts: Collection[Part]) -> list[str]:
+    """Return parts as the three parameters of `in_parts`."""
+    return [
+        array_literal((part.recorded_for for part in parts), "uuid"),
+        "{" + ",".join("-infinity" if part.after is None else part.after.isoformat() for part in parts) + "}",
+        "{" + ",".join("infinity" if part.until is None else part.until.isoformat() for part in parts) + "}",
+    ]

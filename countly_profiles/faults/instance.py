@@ -21,7 +21,7 @@ import psycopg2
 from celery import Celery
 
 from countly_profiles import env, services
-from ingest.inbox import SHARD_LOCKS
+from profiles.users.locks import SHARD_LOCKS
 
 _PROC = Path("/proc")
 _START_SECONDS = 120.0

@@ -90,7 +90,7 @@ def _record_in_order(
     after = fold(arrived, current).sessions
     recorded.sessions += [(row.user_id, row.app_id, state, facts.get(state.id, SessionFacts())) for state in after]
     if after:
-        _hold(row, after[-1])
+        hold(row, after[-1])
     return [current for state in after if current is not None and state.id == current.id], after
 
 
@@ -114,7 +114,7 @@ def _record_late(
         nearest = facts.get(state.id) or known_facts.get(state.id) or nearest
         recorded.sessions.append((row.user_id, row.app_id, state, nearest))
     if window.until is None and after:
-        _hold(row, after[-1])
+        hold(row, after[-1])
     return [state for state, _ in old], after
 
 
@@ -131,13 +131,13 @@ def _present_session(row: Activity) -> SessionState | None:
     )
 
 
-def _hold(row: Activity, state: SessionState) -> None:
-    """Keep the present session in the hot row."""
-    row.session_id = state.id
-    row.session_started_at = state.started_at
-    row.session_last_signal_at = state.last_signal_at
-    row.session_ended_at = state.ended_at
-    row.session_seconds = state.duration_seconds
+def hold(row: Activity, state: SessionState | None) -> None:
+    """Keep the present session, or that there is none, in the hot row."""
+    row.session_id = state.id if state else None
+    row.session_started_at = state.started_at if state else None
+    row.session_last_signal_at = state.last_signal_at if state else None
+    row.session_ended_at = state.ended_at if state else None
+    row.session_seconds = state.duration_seconds if state else 0
 
 
 _SESSION_COLUMNS = (

@@ -3,7 +3,7 @@
 Callers hold the lock of every user's shard. Raw SQL through `BulkTable`; the reason is in `profiles.bulk`.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from operator import attrgetter
@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import connection
 
 from profiles.activity.sessions import SessionState, Signal
-from profiles.bulk import BulkTable, array_literal
+from profiles.bulk import BulkTable, Part, array_literal
 
 POSITIONS = 1 << 16  # of rows within one request: row id = request id x POSITIONS + position
 
@@ -36,6 +36,7 @@ _EVENTS = BulkTable(
         "segmentation": "jsonb",
     },
     key=("user_id", "occurred_at", "id"),
+    time="occurred_at",
 )
 _SIGNALS = BulkTable(
     "profiles_sessionsignal",
@@ -50,6 +51,7 @@ _SIGNALS = BulkTable(
         "ignore_cooldown": "boolean",
     },
     key=("user_id", "at", "id"),
+    time="at",
 )
 _SESSIONS = BulkTable(
     "profiles_session",
@@ -71,6 +73,7 @@ _SESSIONS = BulkTable(
     key=("user_id", "started_at", "id"),
     # What was true when a session began does not change with its later signals.
     kept=frozenset({"original_user_id", "app_id", "app_version", "platform", "device", "country", "city"}),
+    time="started_at",
 )
 _DAYS = BulkTable(
     "profiles_dailyactivity",
@@ -86,6 +89,7 @@ _DAYS = BulkTable(
     key=("user_id", "on", "original_user_id"),
     added=frozenset({"sessions", "events", "seconds"}),
     kept=frozenset({"app_id"}),
+    time="on",
 )
 _STALE = BulkTable(
     "profiles_stale",
@@ -232,7 +236,18 @@ def mark_stale(kind: int, users: Iterable[tuple[UUID, int]], since: datetime) ->
     _STALE.upsert((user_id, kind, since, app_id) for user_id, app_id in users)
 
 
-def move_history(owner: UUID, new_owner: UUID, *, recorded_for: Collection[UUID] | None = None) -> None:
+def move_history(owner: UUID, new_owner: UUID) -> None:
     """Give events, sessions, signals and daily totals of one user to another; see `BulkTable.move`."""
     for table in (_EVENTS, _SIGNALS, _SESSIONS, _DAYS):
-        table.move(owner, new_owner, recorded_for=recorded_for)
+        table.move(owner, new_owner)
+
+
+def move_parts(owner: UUID, new_owner: UUID, parts: Sequence[Part]) -> None:
+    """Give parts of a user's history to another.
+
+    Daily totals know devices and days but no moments: of a device whose history is parted they stay behind, to be
+    counted again (`recounting.count_events_again`). Sessions of both must be folded again (`recounting.fold_again`).
+    """
+    for table in (_EVENTS, _SIGNALS, _SESSIONS):
+        table.move(owner, new_owner, parts=parts)
+    _DAYS.move(owner, new_owner, parts=[part for part in parts if part.is_whole])

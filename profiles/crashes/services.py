@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 
 from profiles.access.models import App, new_public_id
-from profiles.bulk import BulkTable, array_literal
+from profiles.bulk import BulkTable, Part, array_literal
 from profiles.crashes.fingerprint import CrashFacts, Fingerprint, fingerprint
 from profiles.crashes.models import CrashGroup
 from profiles.crashes.versions import is_newer, newest
@@ -38,6 +38,7 @@ _CRASHES = BulkTable(
         "texts": "jsonb",
     },
     key=("user_id", "occurred_at", "id"),
+    time="occurred_at",
 )
 _DAYS = BulkTable(
     "profiles_crashday",
@@ -360,3 +361,45 @@ def move(absorbed_id: UUID, survivor_id: UUID) -> list[int]:
         cursor.execute(_MOVE_USERS, [survivor_id, absorbed_id])
         cursor.execute(_DELETE_USERS, [absorbed_id])
     return shared
+
+
+_GROUPS_OF = "SELECT user_id, group_id FROM profiles_crashuser WHERE user_id = ANY(%s::uuid[])"
+_FORGET_COUNTS = "DELETE FROM profiles_crashuser WHERE user_id = ANY(%s::uuid[]) AND original_user_id = ANY(%s::uuid[])"
+_COUNT_AGAIN = """
+INSERT INTO profiles_crashuser (user_id, group_id, original_user_id, app_id, count, last_at, last_app_version)
+SELECT user_id, group_id, original_user_id, min(app_id), count(*), max(occurred_at),
+    (array_agg(app_version ORDER BY occurred_at DESC, id DESC))[1]
+FROM profiles_crash
+WHERE user_id = ANY(%s::uuid[]) AND original_user_id = ANY(%s::uuid[])
+GROUP BY user_id, group_id, original_user_id
+"""
+_COUNT_OF_USER = "SELECT coalesce(sum(count), 0) FROM profiles_crashuser WHERE user_id = %s"
+
+
+@transaction.atomic(savepoint=False)
+def move_parts(owner: UUID, new_owner: UUID, parts: Collection[Part]) -> None:
+    """Give parts of a user's crashes to another, and correct how many users each group hit.
+
+    Locks the groups' rows, in the order of their ids: call it late in the transaction.
+    """
+    both = array_literal([owner, new_owner], "uuid")
+    devices = array_literal({part.recorded_for for part in parts}, "uuid")
+    with connection.cursor() as cursor:
+        cursor.execute(_GROUPS_OF, [both])
+        before = Counter(group_id for _, group_id in set(cursor.fetchall()))
+        _CRASHES.move(owner, new_owner, parts=parts)
+        cursor.execute(_FORGET_COUNTS, [both, devices])
+        cursor.execute(_COUNT_AGAIN, [both, devices])
+        cursor.execute(_GROUPS_OF, [both])
+        after = Counter(group_id for _, group_id in set(cursor.fetchall()))
+    changed = {group_id: after[group_id] - before[group_id] for group_id in before | after}
+    changed = {group_id: users for group_id, users in changed.items() if users}
+    if changed:
+        _update_groups({group_id: _Hits() for group_id in changed}, changed)
+
+
+def count_of_user(user_id: UUID) -> int:
+    """Return how many crashes of a user are counted."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT_OF_USER, [user_id])
+        return int(cursor.fetchone()[0])

@@ -10,7 +10,10 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from profiles.bulk import BulkTable
+import msgspec
+from django.db import connection
+
+from profiles.bulk import BulkTable, Part, in_parts, part_arrays
 
 _PROPERTY_CHANGES = BulkTable(
     "profiles_propertychange",
@@ -25,6 +28,7 @@ _PROPERTY_CHANGES = BulkTable(
         "source": "text",
     },
     key=("user_id", "changed_at", "id"),
+    time="changed_at",
 )
 _CONSENT_CHANGES = BulkTable(
     "profiles_consentchange",
@@ -37,6 +41,7 @@ _CONSENT_CHANGES = BulkTable(
         "changes": "jsonb",
     },
     key=("user_id", "changed_at", "id"),
+    time="changed_at",
 )
 
 
@@ -78,7 +83,53 @@ def remember_consents(entries: Iterable[ConsentEntry]) -> None:
     _CONSENT_CHANGES.insert(map(row, entries))
 
 
-def move_memory(owner: UUID, new_owner: UUID, *, recorded_for: Collection[UUID] | None = None) -> None:
+def move_memory(owner: UUID, new_owner: UUID, *, parts: Collection[Part] | None = None) -> None:
     """Give property and consent changes of one user to another; see `BulkTable.move`."""
     for table in (_PROPERTY_CHANGES, _CONSENT_CHANGES):
-        table.move(owner, new_owner, recorded_for=recorded_for)
+        table.move(owner, new_owner, parts=parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One remembered change, or the newest of a property, and whether some parts of the history hold it."""
+
+    is_in_parts: bool
+    name: str
+    value: Any
+    changed_at: datetime
+    id: int
+    received_at: datetime
+
+
+_NEWEST_PROPERTIES = f"""
+SELECT DISTINCT ON (is_in_parts, name) {in_parts("c", "changed_at")} AS is_in_parts, name, value, changed_at, id,
+    received_at
+FROM profiles_propertychange c
+WHERE user_id = %s
+ORDER BY is_in_parts, name, changed_at DESC, id DESC
+"""  # noqa: S608 - our own words
+_CONSENTS = f"""
+SELECT {in_parts("c", "changed_at")} AS is_in_parts, '' AS name, changes, changed_at, id, received_at
+FROM profiles_consentchange c
+WHERE user_id = %s
+ORDER BY id
+"""  # noqa: S608 - our own words
+
+
+def newest_properties(user_id: UUID, parts: Collection[Part]) -> list[Said]:
+    """Return the last change of each property, inside and outside of the parts. One query over the user's changes."""
+    return _said(_NEWEST_PROPERTIES, user_id, parts)
+
+
+def consents_said(user_id: UUID, parts: Collection[Part]) -> list[Said]:
+    """Return every change of consent, as they came."""
+    return _said(_CONSENTS, user_id, parts)
+
+
+def _said(statement: str, user_id: UUID, parts: Collection[Part]) -> list[Said]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*part_arrays(parts), user_id])
+        return [
+            Said(is_in_parts, name, None if value is None else msgspec.json.decode(value), changed_at, id_, received_at)
+            for is_in_parts, name, value, changed_at, id_, received_at in cursor.fetchall()
+        ]

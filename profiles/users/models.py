@@ -226,13 +226,18 @@ class Merge(models.Model):
 
     pk = models.CompositePrimaryKey("user_id", "id")
     user_id = models.UUIDField(help_text="The survivor.")
-    id = models.BigIntegerField(help_text="Id of the request that asked for it.")
+    id = models.BigIntegerField(help_text="Id of the request that asked for it; by hand, the microsecond, below zero.")
     app = app_column()
     absorbed_id = models.UUIDField()
     absorbed_device_id = models.TextField()
     source = models.CharField(max_length=6, choices=Source.choices, default=Source.SDK)
     merged_at = models.DateTimeField(help_text="Device time.")
     applied_at = models.DateTimeField(help_text="Server time.")
+    absorbed_uid = models.TextField(null=True, help_text="The address that leads to the survivor now.")
+    brought = models.JSONField(
+        default=list,
+        help_text="[device key, until] of every device whose data came along: the absorbed one's, and theirs.",
+    )
     survivor_before = models.JSONField(null=True)
     absorbed_before = models.JSONField(null=True)
     merged_by = models.ForeignKey(
@@ -243,9 +248,19 @@ class Merge(models.Model):
         related_name="+",
     )
     undone_at = models.DateTimeField(null=True)
+    undone_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        related_name="+",
+    )
 
     class Meta:
-        indexes = [models.Index(fields=["absorbed_id"], name="merge_absorbed")]
+        indexes = [
+            models.Index(fields=["absorbed_id"], name="merge_absorbed"),
+            models.Index(fields=["app", "absorbed_uid"], name="merge_absorbed_uid"),
+        ]
 
 
 class PropertyChange(models.Model):

@@ -164,6 +164,24 @@ def new_profile(*, user_id: UUID, app_id: int, device_id: str, created_at: datet
     return profile
 
 
+_TYPES: dict[str, Any] = {"uuid": UUID, "timestamptz": datetime}
+
+
+def from_json(snapshot: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a snapshot of both rows, kept as plain JSON, as it was; nothing for none."""
+    kinds = {**_PROFILE.columns, **_ACTIVITY.columns}
+    return {
+        name: msgspec.convert(value, _TYPES[kinds[name]]) if value is not None and kinds[name] in _TYPES else value
+        for name, value in (snapshot or {}).items()
+    }
+
+
+def set_crashes_count(user_id: UUID, count: int) -> None:
+    """Write how many crashes a user had."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE profiles_useractivity SET crashes_count = %s WHERE user_id = %s", [count, user_id])
+
+
 def load_activity(user_ids: Collection[UUID]) -> dict[UUID, Activity]:
     """Return what is there of these users, by key, in one query."""
     if not user_ids:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from profiles.bulk import BulkTable
+from profiles.bulk import BulkTable, Part
 
 _TOKENS = BulkTable(
     "profiles_devicetoken",
@@ -30,9 +30,10 @@ _TOKENS = BulkTable(
         "disabled_reason": "text",
     },
     key=("user_id", "token_key"),
-    kept=frozenset({"provider", "token", "app_id", "original_user_id"}),
+    kept=frozenset({"provider", "token", "app_id"}),
     least=frozenset({"registered_at"}),
     greatest=frozenset({"last_registered_at"}),
+    time="last_registered_at",
 )
 
 
@@ -96,6 +97,6 @@ def register_tokens(entries: Sequence[TokenEntry]) -> None:
     )
 
 
-def move_tokens(owner: UUID, new_owner: UUID, *, recorded_for: Collection[UUID] | None = None) -> None:
+def move_tokens(owner: UUID, new_owner: UUID, *, parts: Collection[Part] | None = None) -> None:
     """Give push tokens of one user to another; see `BulkTable.move`."""
-    _TOKENS.move(owner, new_owner, recorded_for=recorded_for)
+    _TOKENS.move(owner, new_owner, parts=parts)
