@@ -7,14 +7,14 @@ import pytest
 from django.contrib.auth.models import User
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
-from ingest.tests.sending import START, apply_all, event_keys_of, send
+from ingest.tests.sending import START, apply_all, event_keys_of, send, user_of
 from ingest.tests.tables import RECEIPTS, dump
 from profiles.access.models import App, AppTotals
 from profiles.access.services import create_app
 from profiles.activity.models import DailyActivity, Session
 from profiles.crashes.models import CrashGroup, CrashUser
-from profiles.identity.services import merge_by_hand
-from profiles.identity.undoing import undo
+from profiles.identity.services import CannotMergeError, merge_by_hand
+from profiles.identity.undoing import CannotUndoError, undo
 from profiles.tests.factories import make_person
 from profiles.users.models import AppUser, DeviceToken, Merge
 
@@ -99,14 +99,15 @@ def _deliver(history: list[tuple[int, Sent]], asks: int, *, is_merged: bool) -> 
 
 def _as_own(device_id: str, parameters: dict[str, Any]) -> dict[str, Any]:
     """Let no two devices send one text: a late value that is held already leaves no trace of who sent it."""
-    said = {
-        name: f"{value} of {device_id}"
-        for name, value in parameters.get("user_details", {}).items()
-        if isinstance(value, str)
+    if "user_details" not in parameters:
+        return parameters
+    details = parameters["user_details"]
+    said: dict[str, Any] = {
+        name: f"{value} of {device_id}" for name, value in details.items() if isinstance(value, str)
     }
-    custom = parameters.get("user_details", {}).get("custom", {})
+    custom = details.get("custom", {})
     said["custom"] = {name: f"{value} of {device_id}" if value else value for name, value in custom.items()}
-    return parameters | {"user_details": said} if "user_details" in parameters else parameters
+    return parameters | {"user_details": said}
 
 
 def _users(app: App) -> dict[str, dict[str, Any]]:
@@ -153,3 +154,40 @@ def test_undone_is_as_if_there_had_been_no_merge(
     found, expected = _users(merged), _users(apart)
     assert found == expected
     assert _app_counts(merged) == _app_counts(apart)
+
+
+def test_what_comes_after_a_merge_by_hand_is_the_survivors_until_it_is_undone(alice: User) -> None:
+    app = create_app(name="Kahve")
+    for device_id in ("phone", "tablet"):
+        send(app, device_id, 0, events=[{"key": f"first on {device_id}"}])
+    apply_all()
+    merge = merge_by_hand(survivor=user_of(app, "phone"), absorbed=user_of(app, "tablet"), merged_by=alice, now=_NOW)
+    send(app, "tablet", 60, events=[{"key": "meanwhile"}])
+    apply_all()
+    assert event_keys_of(app, user_of(app, "phone")) == ["first on phone", "first on tablet", "meanwhile"]
+    undo(app=app, merge=merge, undone_by=alice, now=_NOW)
+    send(app, "tablet", 90, events=[{"key": "later"}])
+    apply_all()
+    assert event_keys_of(app, user_of(app, "phone")) == ["first on phone"]
+    assert event_keys_of(app, user_of(app, "tablet")) == ["first on tablet", "meanwhile", "later"]
+
+
+def test_it_refuses_what_cannot_be_done(alice: User) -> None:
+    app = create_app(name="Kahve")
+    for device_id in ("a", "b", "c"):
+        send(app, device_id, 0, events=[{"key": "x"}])
+    apply_all()
+    a, b, c = (user_of(app, device_id) for device_id in ("a", "b", "c"))
+    with pytest.raises(CannotMergeError):
+        merge_by_hand(survivor=a, absorbed=a, merged_by=alice, now=_NOW)
+    inner = merge_by_hand(survivor=b, absorbed=c, merged_by=alice, now=_NOW)
+    outer = merge_by_hand(survivor=a, absorbed=b, merged_by=alice, now=_NOW)
+    with pytest.raises(CannotMergeError):
+        merge_by_hand(survivor=a, absorbed=c, merged_by=alice, now=_NOW)
+    with pytest.raises(CannotUndoError):
+        undo(app=app, merge=inner, undone_by=alice, now=_NOW)
+    undo(app=app, merge=outer, undone_by=alice, now=_NOW)
+    with pytest.raises(CannotUndoError):
+        undo(app=app, merge=outer, undone_by=alice, now=_NOW)
+    undo(app=app, merge=inner, undone_by=alice, now=_NOW)
+    assert [len(event_keys_of(app, user_of(app, device_id))) for device_id in ("a", "b", "c")] == [1, 1, 1]
