@@ -8,6 +8,7 @@ from django.conf import settings
 
 from ingest.app_keys import KnownApp
 from ingest.inbox import Arrival
+from ingest.wire.checksum import has_valid_checksum
 from profiles.users import keys
 
 _HEADER_CHARACTERS = 1024
@@ -28,6 +29,11 @@ def arrival(
         ip=ip,
         user_agent=_stored_text(user_agent),
     )
+
+
+def is_signed_right(app: KnownApp, query: bytes, body: bytes, content_type: str) -> bool:
+    """Tell whether a request is signed as the app wants it, if it wants it signed."""
+    return not app.salts or any(has_valid_checksum(query, body, content_type, salt) for salt in app.salts)
 
 
 def client_address(connected: str, *, forwarded: str, real_ip: str) -> str:

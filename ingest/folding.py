@@ -223,6 +223,7 @@ class Folder:
             )
             if country is not None and country != profile["country"] and not has_fresh_fix:
                 place = {"region": None, "city": None, "latitude": None, "longitude": None, "country": country} | place
+        place = {name: value for name, value in place.items() if _keeps(item.app, name) or value is None}
         if place:
             self._change(profile, place | {"place_at": request.at})
 
@@ -385,6 +386,11 @@ class Folder:
             view_id=event.view_id or None,
             segmentation=event.segmentation or None,
         )
+
+
+def _keeps(app: KnownApp, part: str) -> bool:
+    """Tell whether an app wants this part of a place known."""
+    return app.keeps_country if part == "country" else app.keeps_city
 
 
 def _with_picture(item: Understood) -> UserDetails | None:

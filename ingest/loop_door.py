@@ -13,10 +13,9 @@ from django.db import DataError, Error, connection
 from django.http import HttpResponse
 
 from ingest import answers, app_keys, inbox, pressure
-from ingest.arrivals import arrival, client_address
+from ingest.arrivals import arrival, client_address, is_signed_right
 from ingest.inbox import Arrival
 from ingest.wake import wake
-from ingest.wire.checksum import has_valid_checksum
 from ingest.wire.identity import peek
 
 log = logging.getLogger(__name__)
@@ -45,7 +44,7 @@ class LoopDoor:
             or not pressure.is_known_to_be_none()
         ):
             return None
-        if app.salt and not (identity.is_signed and has_valid_checksum(query, body, content_type, app.salt)):
+        if not is_signed_right(app, query, body, content_type):
             return None
         return arrival(
             app,

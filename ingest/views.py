@@ -15,10 +15,9 @@ from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
 from ingest import answers, app_keys, inbox, pressure, sdk_reads
-from ingest.arrivals import arrival, client_address
+from ingest.arrivals import arrival, client_address, is_signed_right
 from ingest.wake import wake
 from ingest.wire import bulk
-from ingest.wire.checksum import has_valid_checksum
 from ingest.wire.identity import Identity, peek
 from ingest.wire.parameters import read_some_parameters
 from ingest.wire.refusal import Refusal
@@ -114,16 +113,16 @@ def take_bulk(request: HttpRequest) -> HttpResponse:
         _file_refused(request, identity, taken, query, body, content_type)
         status, text = _ANSWERS_TO_REFUSALS[taken]
         return answers.result(text, status=status, callback=identity.callback)
-    is_signature_good: dict[str, bool] = {}
+    is_signature_good: dict[tuple[str, ...], bool] = {}
 
     def app_of(item: bulk.BulkItem | bulk.SkippedItem) -> app_keys.KnownApp | None:
         """Return the app that takes the item, if one does."""
         app = app_keys.find(item.app_key) if item.app_key else None
         if app is None or app.is_paused:
             return None
-        if app.salt and app.salt not in is_signature_good:
-            is_signature_good[app.salt] = has_valid_checksum(query, body, content_type, app.salt)
-        return app if not app.salt or is_signature_good[app.salt] else None
+        if app.salts not in is_signature_good:
+            is_signature_good[app.salts] = is_signed_right(app, query, body, content_type)
+        return app if is_signature_good[app.salts] else None
 
     arrivals = []
     for item in taken.items:
@@ -203,7 +202,7 @@ def _file_refused(
 ) -> None:
     """Keep what can never be applied, with the reason, if it is for an app that would have let it in."""
     app = app_keys.find(identity.app_key) if identity.app_key else None
-    if app is None or app.is_paused or (app.salt and not has_valid_checksum(query, body, content_type, app.salt)):
+    if app is None or app.is_paused or not is_signed_right(app, query, body, content_type):
         return
     if pressure.current():
         raise _TurnedAwayError(503, answers.TRY_LATER, identity.callback)
@@ -246,11 +245,11 @@ def _let_in(
         raise _TurnedAwayError(400, answers.PAUSED_APP, identity.callback)
     if app.is_locked and identity.is_invented:
         raise _TurnedAwayError(403, answers.LOCKED_APP, identity.callback)
-    if not app.salt or not must_be_signed:
+    if not app.salts or not must_be_signed:
         return app
     if not identity.is_signed:
         raise _TurnedAwayError(200, answers.NO_CHECKSUM, identity.callback)
-    if not has_valid_checksum(query, body, content_type, app.salt):
+    if not is_signed_right(app, query, body, content_type):
         raise _TurnedAwayError(200, answers.WRONG_CHECKSUM, identity.callback)
     return app
 
