@@ -165,7 +165,7 @@ class _Batch:
         for stage in _stages(understood):
             self._merge(stage, identities)
             self._fold(stage, identities)
-        crash_services.record(self.crashes, lost_users=self.lost_crash_users)
+        crash_services.record(self.crashes, lost_users=self.lost_crash_users, shard=min(self.shards))
         self.settlements += map(_applied, understood)
         activity_services.mark_stale(Stale.Kind.ENGAGEMENT, self.touched.items(), self.now)
         activity_services.mark_stale(Stale.Kind.FUNNELS, self.touched.items(), self.now)
@@ -289,6 +289,7 @@ class _Batch:
         recording.record_signals(folded.activity, folded.signals, folded.session_facts, folded.days, self.zones)
         recording.close_views(folded.visits, folded.view_ends)
         activity_services.file_events(folded.events)
+        activity_services.count_days(folded.days, shard=min(self.shards))
         activity_services.add_to_days(folded.days)
         changed = [folded.profiles[user_id] for user_id in folded.changed_profiles]
         user_services.save_activity(folded.activity[user_id] for user_id in folded.app_of_user)

@@ -2,6 +2,7 @@
 
 from profiles.access.models import ApiKey, App, AppErasure, AppTotals, AuditEntry, Membership, UidCounter
 from profiles.activity.models import (
+    AppDay,
     DailyActivity,
     Event,
     EventKey,
@@ -9,7 +10,16 @@ from profiles.activity.models import (
     SessionSignal,
     Stale,
 )
-from profiles.crashes.models import Crash, CrashDay, CrashGroup, CrashUser
+from profiles.crashes.models import (
+    AppCrashDay,
+    Crash,
+    CrashComment,
+    CrashDay,
+    CrashedSession,
+    CrashGroup,
+    CrashUser,
+    CrashVersion,
+)
 from profiles.engagement.models import Engagement, EngagementDistribution
 from profiles.funnels.models import Funnel, FunnelCompletion, FunnelReport, FunnelStep
 from profiles.users.models import (
@@ -26,15 +36,20 @@ from profiles.users.models import (
 __all__ = [
     "ApiKey",
     "App",
+    "AppCrashDay",
+    "AppDay",
     "AppErasure",
     "AppTotals",
     "AppUser",
     "AuditEntry",
     "ConsentChange",
     "Crash",
+    "CrashComment",
     "CrashDay",
     "CrashGroup",
     "CrashUser",
+    "CrashVersion",
+    "CrashedSession",
     "DailyActivity",
     "DeviceModel",
     "DeviceToken",

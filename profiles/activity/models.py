@@ -100,6 +100,20 @@ class DailyActivity(models.Model):
     seconds = models.IntegerField(default=0)
 
 
+class AppDay(models.Model):
+    """Users seen and sessions begun in an app on one day of its time zone, in parts: the day is their sum.
+
+    A worker writes to the part of the lowest shard that it holds, so that two workers never wait for one row.
+    """
+
+    pk = models.CompositePrimaryKey("app", "on", "shard")
+    app = models.ForeignKey(App, models.CASCADE, db_index=False, related_name="+")
+    on = models.DateField()
+    shard = models.SmallIntegerField()
+    users = models.IntegerField(default=0)
+    sessions = models.IntegerField(default=0)
+
+
 class Stale(models.Model):
     """A user for whom something derived must be computed again.
 

@@ -130,6 +130,11 @@ FROM (
     FROM seed_session s, generate_series(0, s.events - 1) p
 ) parts GROUP BY 1, 2
 """
+_APP_DAYS: Final = """
+INSERT INTO profiles_appday (app_id, "on", shard, users, sessions)
+SELECT app_id, "on", 0, count(DISTINCT user_id), sum(sessions) FROM profiles_dailyactivity WHERE app_id = %(app)s
+GROUP BY app_id, "on"
+"""
 _STALE: Final = """
 INSERT INTO profiles_stale (user_id, kind, since, app_id)
 SELECT user_id, %(kind)s, now(), %(app)s FROM (SELECT DISTINCT user_id FROM seed_session) s
@@ -157,7 +162,7 @@ def fill(app: App, *, users: int, events: int, seed: int, progress: Progress) ->
             for statement in (_SESSIONS, _SAVE_SESSIONS, _SIGNALS, _EVENTS):
                 cursor.execute(statement, values | {"first": first, "last": last})
             progress(users + events * last // sessions, "sessions and events")
-        for statement in (_ACTIVITY, _DAYS, _STALE):
+        for statement in (_ACTIVITY, _DAYS, _APP_DAYS, _STALE):
             cursor.execute(statement, values)
         cursor.execute(_FINISH)
     UidCounter.objects.update_or_create(app=app, defaults={"last_number": users})

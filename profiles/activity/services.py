@@ -14,6 +14,7 @@ from django.db import connection
 
 from profiles.activity.sessions import SessionState, Signal
 from profiles.bulk import BulkTable, Part, array_literal
+from profiles.users.keys import shard_of
 
 POSITIONS = 1 << 16  # of rows within one request: row id = request id x POSITIONS + position
 
@@ -221,6 +222,66 @@ def delete_sessions(rows: Sequence[tuple[UUID, int]]) -> None:
         )
 
 
+# A user counts once a day, when their first row of it is made: call it before `add_to_days`. Probes the primary key of
+# the daily totals once a pair of user and day. Raw SQL because the ORM cannot add up what is not there yet.
+_COUNT_DAYS = """
+INSERT INTO profiles_appday AS t (app_id, "on", shard, users, sessions)
+SELECT d.app_id, d."on", %s, count(DISTINCT d.user_id) FILTER (WHERE NOT EXISTS (
+        SELECT FROM profiles_dailyactivity o WHERE o.user_id = d.user_id AND o."on" = d."on")), sum(d.sessions)
+FROM unnest(%s::uuid[], %s::date[], %s::bigint[], %s::integer[]) AS d (user_id, "on", app_id, sessions)
+GROUP BY d.app_id, d."on" ORDER BY 1, 2
+ON CONFLICT (app_id, "on", shard) DO UPDATE
+SET users = t.users + excluded.users, sessions = t.sessions + excluded.sessions
+"""
+
+
+def count_days(days: Mapping[tuple[UUID, date, UUID, int], DayTotals], *, shard: int) -> None:
+    """Count users and sessions of each day of each app, before `add_to_days` adds the same totals: one statement.
+
+    `shard` is one that the caller holds alone.
+    """
+    if not days:
+        return
+    users, dates, _, apps = zip(*days, strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _COUNT_DAYS,
+            [
+                shard,
+                array_literal(users, "uuid"),
+                array_literal(dates, "date"),
+                array_literal(apps, "bigint"),
+                array_literal((totals.sessions for totals in days.values()), "integer"),
+            ],
+        )
+
+
+# Days on which both were there: a user less when their rows come together, a user more when they part again.
+_COUNT_SHARED_DAYS = """
+SELECT app_id, "on" FROM profiles_dailyactivity WHERE user_id = ANY(%s::uuid[])
+GROUP BY app_id, "on" HAVING count(DISTINCT user_id) > 1
+"""
+_CORRECT_DAYS = """
+INSERT INTO profiles_appday AS t (app_id, "on", shard, users, sessions)
+SELECT app_id, "on", %s, %s, 0 FROM unnest(%s::bigint[], %s::date[]) AS d (app_id, "on")
+ON CONFLICT (app_id, "on", shard) DO UPDATE SET users = t.users + excluded.users
+"""
+
+
+def _shared_days(users: list[UUID]) -> set[tuple[int, date]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT_SHARED_DAYS, [array_literal(users, "uuid")])
+        return set(cursor.fetchall())
+
+
+def _correct_days(days: Iterable[tuple[int, date]], users: int, *, shard: int) -> None:
+    rows = sorted(days)
+    if rows:
+        apps, dates = zip(*rows, strict=True)
+        with connection.cursor() as cursor:
+            cursor.execute(_CORRECT_DAYS, [shard, users, array_literal(apps, "bigint"), array_literal(dates, "date")])
+
+
 def add_to_days(days: Mapping[tuple[UUID, date, UUID, int], DayTotals]) -> None:
     """Add to daily totals, by (user, day, original user, app id)."""
     _DAYS.upsert(
@@ -238,8 +299,13 @@ def mark_stale(kind: int, users: Iterable[tuple[UUID, int]], since: datetime) ->
 
 def move_history(owner: UUID, new_owner: UUID) -> None:
     """Give events, sessions, signals and daily totals of one user to another; see `BulkTable.move`."""
+    before = _shared_days([owner, new_owner])
     for table in (_EVENTS, _SIGNALS, _SESSIONS, _DAYS):
         table.move(owner, new_owner)
+    after = _shared_days([owner, new_owner])
+    shard = shard_of(new_owner)
+    _correct_days(before - after, -1, shard=shard)
+    _correct_days(after - before, +1, shard=shard)
 
 
 def move_parts(owner: UUID, new_owner: UUID, parts: Sequence[Part]) -> None:

@@ -99,7 +99,7 @@ class GroupPage:
 def read_overview(app: App, search: str = "") -> Overview:
     """Count an app's groups, or those that a search finds, in one query."""
     rows = (
-        _found(CrashGroup.objects.filter(app=app), search)
+        _found(CrashGroup.objects.filter(app=app, merged_into=None), search)
         .values_list("state", "platform", "is_fatal")
         .annotate(n=Count("id"))
     )
@@ -114,7 +114,7 @@ def _found(groups: QuerySet[CrashGroup], search: str) -> QuerySet[CrashGroup]:
 
 def matching_groups(app: App, state: ListState) -> QuerySet[CrashGroup]:
     """Return the groups that a view of the list holds, in no order."""
-    groups = CrashGroup.objects.filter(app=app, state__in=state.tab.states)
+    groups = CrashGroup.objects.filter(app=app, merged_into=None, state__in=state.tab.states)
     if state.platform:
         groups = groups.filter(platform=state.platform)
     if state.kind is not Kind.ANY:

@@ -1,4 +1,4 @@
-"""Writes about crashes: occurrences in batches, the state of a group, rows that move in a merge.
+"""Writes about crashes: occurrences in batches, rows that move when users merge.
 
 Callers of `record` and `move` hold the lock of every user's shard. Raw SQL where a whole batch is one statement; the
 reason is in `profiles.bulk`.
@@ -7,7 +7,7 @@ reason is in `profiles.bulk`.
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -16,9 +16,12 @@ from django.db import connection, transaction
 
 from profiles.access.models import App, new_public_id
 from profiles.bulk import BulkTable, Part, array_literal
+from profiles.crashes.crash_free import Crashed, count_crashed, move_crashed
 from profiles.crashes.fingerprint import CrashFacts, Fingerprint, fingerprint
+from profiles.crashes.merging import keep_merges
 from profiles.crashes.models import CrashGroup
 from profiles.crashes.versions import is_newer, newest
+from profiles.users.keys import shard_of
 
 # What only the page of one occurrence reads; kept apart from what is counted over many.
 LONG_TEXTS = ("error", "logs", "native_dump", "apple_report", "binary_images")
@@ -39,6 +42,20 @@ _CRASHES = BulkTable(
     },
     key=("user_id", "occurred_at", "id"),
     time="occurred_at",
+)
+_VERSIONS = BulkTable(
+    "profiles_crashversion",
+    {
+        "group_id": "bigint",
+        "app_version": "text",
+        "count": "bigint",
+        "first_at": "timestamptz",
+        "last_at": "timestamptz",
+    },
+    key=("group_id", "app_version"),
+    added=frozenset({"count"}),
+    least=frozenset({"first_at"}),
+    greatest=frozenset({"last_at"}),
 )
 _DAYS = BulkTable(
     "profiles_crashday",
@@ -63,10 +80,13 @@ SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::uuid[], %s::bigint[], %s::int
     + _ADD_TO_USER
 )
 
+# Of each fingerprint: its own group, the one that stands for it, and all that are merged into that.
 _FIND_GROUPS = """
-SELECT g.id, g.app_id, g.fingerprint, g.public_id
+SELECT g.app_id, g.fingerprint, g.id, r.id, r.public_id,
+    ARRAY(SELECT m.id FROM profiles_crashgroup m WHERE m.merged_into_id = r.id)
 FROM unnest(%s::bigint[], %s::text[]) AS wanted (app_id, fingerprint)
 JOIN profiles_crashgroup g ON g.app_id = wanted.app_id AND g.fingerprint = wanted.fingerprint
+JOIN profiles_crashgroup r ON r.id = coalesce(g.merged_into_id, g.id)
 """
 
 # A group that another worker is making at this moment is waited for, and found by the next _FIND_GROUPS.
@@ -130,23 +150,30 @@ class Recorded:
     """Ids of the groups that had been resolved and struck again in a newer version."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where crashes of a fingerprint go: filed under a group of their own, counted in the one that stands for it."""
+
+    own_id: int
+    group_id: int
+    public_id: str
+    members: tuple[int, ...]
+    """All groups that are counted together, `group_id` among them."""
+
+
 @dataclass(slots=True)
 class _Hits:
     """What one batch adds to one group."""
 
     occurrences: int = 0
-    users: set[UUID] = field(default_factory=set)
     versions: set[str] = field(default_factory=set)
-    days: Counter[date] = field(default_factory=Counter)
     first_at: datetime | None = None
     last_at: datetime | None = None
 
-    def add(self, occurrence: Occurrence, on: date) -> None:
+    def add(self, occurrence: Occurrence) -> None:
         at = occurrence.occurred_at
         self.occurrences += 1
-        self.users.add(occurrence.user_id)
         self.versions.add(occurrence.app_version)
-        self.days[on] += 1
         self.first_at = at if self.first_at is None else min(self.first_at, at)
         self.last_at = at if self.last_at is None else max(self.last_at, at)
 
@@ -155,38 +182,61 @@ _GroupKey = tuple[int, str]
 
 
 @transaction.atomic(savepoint=False)
-def record(occurrences: Collection[Occurrence], *, lost_users: Iterable[int] = ()) -> Recorded:
-    """Record crashes of any number of apps and users: at most ten statements, whatever the number of crashes.
+def record(occurrences: Collection[Occurrence], *, lost_users: Iterable[int] = (), shard: int = 0) -> Recorded:
+    """Record crashes of any number of apps and users: at most thirteen statements, whatever the number of crashes.
 
-    `lost_users` names groups that count one user less after a merge, as `move` returned them. Adds to counters, so
-    each occurrence may come only once. The groups' rows are locked in the order of their ids, by the last two
-    statements: call it late in the transaction, and once.
+    `lost_users` names groups that count one user less after a merge, as `move` returned them; `shard` is the lowest
+    that the caller holds. Adds to counters, so each occurrence may come only once. The groups' rows are locked in the
+    order of their ids, by the last two statements: call it late in the transaction, and once.
     """
     lost = Counter(lost_users)
     if not occurrences:
         if lost:
             _update_groups({group_id: _Hits() for group_id in lost}, {group_id: -n for group_id, n in lost.items()})
         return Recorded({})
+    keep_merges()
     prints = _fingerprints(occurrences)
     keys = [(one.app_id, prints[one.facts].digest) for one in occurrences]
-    groups, new = _groups(occurrences, prints, keys)
-    ids = [groups[key][0] for key in keys]
+    found, new = _groups(occurrences, prints, keys)
+    places = [found[key] for key in keys]
     zones = _zones({one.app_id for one in occurrences})
     hits: dict[int, _Hits] = {}
-    for one, group_id in zip(occurrences, ids, strict=True):
-        hits.setdefault(group_id, _Hits()).add(one, one.occurred_at.astimezone(zones[one.app_id]).date())
+    for one, place in zip(occurrences, places, strict=True):
+        hits.setdefault(place.group_id, _Hits()).add(one)
 
-    _insert_crashes(occurrences, ids)
-    new_users = _upsert_users(occurrences, ids)
-    _DAYS.upsert(
-        sorted((group_id, on, count) for group_id, hit in hits.items() for on, count in hit.days.items()),
+    _insert_crashes(occurrences, places)
+    new_users = _upsert_users(occurrences, places)
+    _count_days(occurrences, places, zones)
+    _count_versions(occurrences, places)
+    count_crashed(
+        [
+            Crashed(one.user_id, one.original_user_id, one.app_id, one.occurred_at)
+            for one in occurrences
+            if one.facts.is_fatal
+        ],
+        zones,
+        shard=shard,
     )
     new_users.subtract(lost)
     for group_id in lost:
         hits.setdefault(group_id, _Hits())
     reoccurred = _update_groups(hits, new_users)
-    public_ids = {one.id: groups[key][1] for one, key in zip(occurrences, keys, strict=True)}
-    return Recorded(public_ids, new, reoccurred)
+    return Recorded({one.id: place.public_id for one, place in zip(occurrences, places, strict=True)}, new, reoccurred)
+
+
+def _count_days(occurrences: Iterable[Occurrence], places: Iterable[_Place], zones: Mapping[int, ZoneInfo]) -> None:
+    days = Counter(
+        (place.own_id, one.occurred_at.astimezone(zones[one.app_id]).date())
+        for one, place in zip(occurrences, places, strict=True)
+    )
+    _DAYS.upsert(sorted((group_id, on, count) for (group_id, on), count in days.items()))
+
+
+def _count_versions(occurrences: Iterable[Occurrence], places: Iterable[_Place]) -> None:
+    versions: dict[tuple[int, str], _Hits] = {}
+    for one, place in zip(occurrences, places, strict=True):
+        versions.setdefault((place.own_id, one.app_version), _Hits()).add(one)
+    _VERSIONS.upsert((*key, hit.occurrences, hit.first_at, hit.last_at) for key, hit in sorted(versions.items()))
 
 
 def _fingerprints(occurrences: Iterable[Occurrence]) -> dict[CrashFacts, Fingerprint]:
@@ -204,8 +254,8 @@ def _zones(app_ids: Collection[int]) -> dict[int, ZoneInfo]:
 
 def _groups(
     occurrences: Iterable[Occurrence], prints: Mapping[CrashFacts, Fingerprint], keys: Sequence[_GroupKey]
-) -> tuple[dict[_GroupKey, tuple[int, str]], tuple[int, ...]]:
-    """Return (id, public id) of every group, and the ids of those that were made for it."""
+) -> tuple[dict[_GroupKey, _Place], tuple[int, ...]]:
+    """Return where the crashes of every fingerprint go, and the ids of the groups that were made for it."""
     groups = _find_groups(keys)
     firsts: dict[_GroupKey, Occurrence] = {}
     for one, key in zip(occurrences, keys, strict=True):
@@ -230,13 +280,16 @@ def _new_group(key: _GroupKey, first: Occurrence, print_: Fingerprint) -> tuple[
     return (*key, new_public_id(), print_.title, print_.culprit, platform, facts.is_fatal, at, at)
 
 
-def _find_groups(keys: Iterable[_GroupKey]) -> dict[_GroupKey, tuple[int, str]]:
+def _find_groups(keys: Iterable[_GroupKey]) -> dict[_GroupKey, _Place]:
     with connection.cursor() as cursor:
         cursor.execute(_FIND_GROUPS, _arrays(sorted(set(keys)), ("bigint", "text")))
-        return {(app_id, digest): (group_id, public_id) for group_id, app_id, digest, public_id in cursor.fetchall()}
+        return {
+            (app_id, digest): _Place(own_id, group_id, public_id, (group_id, *merged))
+            for app_id, digest, own_id, group_id, public_id, merged in cursor.fetchall()
+        }
 
 
-def _insert_crashes(occurrences: Iterable[Occurrence], ids: Iterable[int]) -> None:
+def _insert_crashes(occurrences: Iterable[Occurrence], places: Iterable[_Place]) -> None:
     rows = [
         (
             one.user_id,
@@ -245,33 +298,41 @@ def _insert_crashes(occurrences: Iterable[Occurrence], ids: Iterable[int]) -> No
             one.original_user_id,
             one.received_at,
             one.app_id,
-            group_id,
+            place.own_id,
             one.app_version,
             {name: value for name, value in one.report.items() if name not in LONG_TEXTS},
             {name: one.report[name] for name in LONG_TEXTS if one.report.get(name)},
         )
-        for one, group_id in zip(occurrences, ids, strict=True)
+        for one, place in zip(occurrences, places, strict=True)
     ]
     rows.sort(key=lambda row: row[:3])
     _CRASHES.insert(rows)
 
 
-def _upsert_users(occurrences: Iterable[Occurrence], ids: Iterable[int]) -> Counter[int]:
+def _upsert_users(occurrences: Iterable[Occurrence], places: Iterable[_Place]) -> Counter[int]:
     """Count the crashes of each user in each group; return by group how many users it had never hit before."""
     rows: dict[tuple[UUID, int, UUID], tuple[int, int, datetime, str]] = {}
-    for one, group_id in zip(occurrences, ids, strict=True):
-        key = (one.user_id, group_id, one.original_user_id)
+    counted_in: dict[int, _Place] = {}
+    for one, place in zip(occurrences, places, strict=True):
+        counted_in[place.own_id] = place
+        key = (one.user_id, place.own_id, one.original_user_id)
         _, count, last_at, version = rows.get(key, (one.app_id, 0, one.occurred_at, one.app_version))
         if one.occurred_at >= last_at:
             last_at, version = one.occurred_at, one.app_version
         rows[key] = (one.app_id, count + 1, last_at, version)
-    pairs = sorted({(user_id, group_id) for user_id, group_id, _ in rows})
+    pairs = {(user_id, counted_in[own_id].group_id) for user_id, own_id, _ in rows}
+    # In any of the groups that are counted together.
+    asked = {
+        (user_id, member): counted_in[own_id].group_id
+        for user_id, own_id, _ in rows
+        for member in counted_in[own_id].members
+    }
     kinds = ("uuid", "bigint", "uuid", "bigint", "integer", "timestamptz", "text")
     with connection.cursor() as cursor:
-        cursor.execute(_FIND_KNOWN_USERS, _arrays(pairs, ("uuid", "bigint")))
-        known = set(cursor.fetchall())
+        cursor.execute(_FIND_KNOWN_USERS, _arrays(sorted(asked), ("uuid", "bigint")))
+        known = {(user_id, asked[user_id, member]) for user_id, member in cursor.fetchall()}
         cursor.execute(_UPSERT_USERS, _arrays([(*key, *rows[key]) for key in sorted(rows)], kinds))
-    return Counter(group_id for user_id, group_id in pairs if (user_id, group_id) not in known)
+    return Counter(group_id for _, group_id in pairs - known)
 
 
 def _update_groups(hits: Mapping[int, _Hits], new_users: Mapping[int, int]) -> tuple[int, ...]:
@@ -302,26 +363,6 @@ def _arrays(rows: Sequence[tuple[Any, ...]], kinds: Sequence[str]) -> list[str]:
     return [array_literal(values, kind) for values, kind in zip(columns, kinds, strict=True)]
 
 
-def resolve(*, group: CrashGroup, version: str = "") -> None:
-    """Mark a group as resolved: only a version newer than `version` (by default its latest one) can bring it back."""
-    with transaction.atomic():
-        latest = CrashGroup.objects.select_for_update(no_key=True).get(pk=group.pk).latest_version
-        group.state, group.resolved_version = CrashGroup.State.RESOLVED, version or latest
-        group.save(update_fields=["state", "resolved_version"])
-
-
-def hide(*, group: CrashGroup) -> None:
-    """Take a group out of the list and off the profiles; it goes on counting."""
-    group.state = CrashGroup.State.HIDDEN
-    group.save(update_fields=["state"])
-
-
-def reopen(*, group: CrashGroup) -> None:
-    """Make a resolved, reoccurred or hidden group an open one again."""
-    group.state, group.resolved_version = CrashGroup.State.OPEN, ""
-    group.save(update_fields=["state", "resolved_version"])
-
-
 # Both tables lead with user_id in their primary key. A row's user is its place (and on Citus its shard): it is
 # written anew, never updated.
 _MOVE_CRASHES = """
@@ -331,9 +372,11 @@ SELECT %s, occurred_at, id, original_user_id, received_at, app_id, group_id, app
 FROM profiles_crash WHERE user_id = %s
 """
 _FIND_SHARED_GROUPS = """
-SELECT group_id FROM profiles_crashuser WHERE user_id = %s
+SELECT coalesce(g.merged_into_id, g.id)
+FROM profiles_crashuser u JOIN profiles_crashgroup g ON g.id = u.group_id WHERE u.user_id = %s
 INTERSECT
-SELECT group_id FROM profiles_crashuser WHERE user_id = %s
+SELECT coalesce(g.merged_into_id, g.id)
+FROM profiles_crashuser u JOIN profiles_crashgroup g ON g.id = u.group_id WHERE u.user_id = %s
 """
 _MOVE_USERS = (
     """
@@ -349,10 +392,12 @@ _DELETE_USERS = "DELETE FROM profiles_crashuser WHERE user_id = %s"
 
 @transaction.atomic(savepoint=False)
 def move(absorbed_id: UUID, survivor_id: UUID) -> list[int]:
-    """Give all crashes of one user to another one: five statements. `original_user_id` keeps whose they were.
+    """Give all crashes of one user to another one: nine statements. `original_user_id` keeps whose they were.
 
     Returns the ids of the groups that had hit both, to be given to `record` as `lost_users`: nothing is locked here.
     """
+    keep_merges()
+    move_crashed(absorbed_id, survivor_id, shard=shard_of(survivor_id))
     with connection.cursor() as cursor:
         cursor.execute(_MOVE_CRASHES, [survivor_id, absorbed_id])
         cursor.execute(_DELETE_CRASHES, [absorbed_id])
@@ -363,7 +408,10 @@ def move(absorbed_id: UUID, survivor_id: UUID) -> list[int]:
     return shared
 
 
-_GROUPS_OF = "SELECT user_id, group_id FROM profiles_crashuser WHERE user_id = ANY(%s::uuid[])"
+_GROUPS_OF = """
+SELECT u.user_id, coalesce(g.merged_into_id, g.id)
+FROM profiles_crashuser u JOIN profiles_crashgroup g ON g.id = u.group_id WHERE u.user_id = ANY(%s::uuid[])
+"""
 _FORGET_COUNTS = "DELETE FROM profiles_crashuser WHERE user_id = ANY(%s::uuid[]) AND original_user_id = ANY(%s::uuid[])"
 _COUNT_AGAIN = """
 INSERT INTO profiles_crashuser (user_id, group_id, original_user_id, app_id, count, last_at, last_app_version)
@@ -382,6 +430,7 @@ def move_parts(owner: UUID, new_owner: UUID, parts: Collection[Part]) -> None:
 
     Locks the groups' rows, in the order of their ids: call it late in the transaction.
     """
+    keep_merges()
     both = array_literal([owner, new_owner], "uuid")
     devices = array_literal({part.recorded_for for part in parts}, "uuid")
     with connection.cursor() as cursor:

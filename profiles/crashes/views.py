@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 
 from profiles.access.models import App, Membership
 from profiles.access.permissions import has_role, role_in
-from profiles.crashes import querysets, services
+from profiles.crashes import crash_free, handling, querysets
 from profiles.crashes.facts import custom_distributions, custom_of, distributions, facts_of
 from profiles.crashes.forms import HIDE, REOPEN, RESOLVE, StateForm
 from profiles.crashes.models import Crash, CrashGroup
@@ -66,6 +66,8 @@ def groups(request: HttpRequest, app: App) -> HttpResponse:
         "matching": matching,
         "list_url": list_url,
         "announcement": f"{grouped(matching)} crash groups",
+        "crash_free": crash_free.over_all(crash_free.read_days(app, clock.today)),
+        "crash_free_days": crash_free.DAYS_SHOWN,
     }
     htmx: Any = getattr(request, "htmx", None)
     is_fragment = bool(htmx) and not htmx.history_restore_request
@@ -201,15 +203,15 @@ def change_state(request: HttpRequest, app: App, group_id: str) -> HttpResponse:
 
 def _apply(found: CrashGroup, action: str, version: str) -> str:
     if action == RESOLVE:
-        services.resolve(group=found, version=version)
+        handling.resolve(group=found, version=version)
         if found.resolved_version:
             return f"Resolved. A crash in a version newer than {found.resolved_version} brings it back."
         return "Resolved. A crash in any named version brings it back."
     if action == HIDE:
-        services.hide(group=found)
+        handling.hide(group=found)
         return "Hidden from the list and from profiles. It goes on counting."
     if action == REOPEN:
-        services.reopen(group=found)
+        handling.reopen(group=found)
     return "Open again."
 
 

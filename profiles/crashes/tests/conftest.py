@@ -36,33 +36,40 @@ def user(app: App) -> UUID:
     return user_key(app.public_id, "alices-phone")
 
 
+_numbers = count(1)
+
+
+def make_occurrence(
+    app: App,
+    error: str = NPE,
+    *,
+    of: UUID,
+    sent_by: UUID | None = None,
+    at: datetime = NOW,
+    version: str = "1.0",
+    is_fatal: bool = True,
+    **report: Any,
+) -> Occurrence:
+    """Return an occurrence with the next id."""
+    said = {"error": error, "app_version": version, "os": "Android", "is_fatal": is_fatal, **report}
+    return Occurrence(
+        app_id=app.id,
+        user_id=of,
+        original_user_id=sent_by or of,
+        occurred_at=at,
+        id=next(_numbers) << 16,
+        received_at=at + timedelta(seconds=1),
+        app_version=version,
+        report=said,
+        facts=CrashFacts(platform="Android", error=error, is_fatal=is_fatal),
+    )
+
+
 @pytest.fixture
 def occurrence(app: App, user: UUID) -> Make:
-    """Return a maker of occurrences of the app, each with the next id."""
-    numbers = count(1)
+    """Return a maker of occurrences, of the app and its user unless said otherwise."""
 
-    def make(
-        error: str = NPE,
-        *,
-        of: UUID = user,
-        sent_by: UUID | None = None,
-        at: datetime = NOW,
-        version: str = "1.0",
-        is_fatal: bool = True,
-        in_app: App = app,
-        **report: Any,
-    ) -> Occurrence:
-        said = {"error": error, "app_version": version, "os": "Android", "is_fatal": is_fatal, **report}
-        return Occurrence(
-            app_id=in_app.id,
-            user_id=of,
-            original_user_id=sent_by or of,
-            occurred_at=at,
-            id=next(numbers) << 16,
-            received_at=at + timedelta(seconds=1),
-            app_version=version,
-            report=said,
-            facts=CrashFacts(platform="Android", error=error, is_fatal=is_fatal),
-        )
+    def make(error: str = NPE, *, of: UUID = user, in_app: App = app, **said: Any) -> Occurrence:
+        return make_occurrence(in_app, error, of=of, **said)
 
     return make

@@ -11,8 +11,9 @@ from django.test.utils import CaptureQueriesContext
 
 from profiles.access.models import App
 from profiles.crashes.boxes import CRASHES_AT_ONCE, Standing, affected_crashes_box, standing
+from profiles.crashes.handling import hide
 from profiles.crashes.models import CrashGroup
-from profiles.crashes.services import hide, record
+from profiles.crashes.services import record
 from profiles.crashes.tests.conftest import NOW, OTHER, Make
 from profiles.tests.factories import make_user
 from profiles.users.models import AppUser

@@ -12,9 +12,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from profiles.access.models import App, Membership
+from profiles.crashes.handling import hide, resolve
 from profiles.crashes.models import CrashGroup
 from profiles.crashes.querysets import OCCURRENCES_PAGE, PAGE_SIZE, USERS_PAGE
-from profiles.crashes.services import hide, record, resolve
+from profiles.crashes.services import record
 from profiles.crashes.tests.conftest import NOW, OTHER, Make
 from profiles.tests.factories import People, make_people, make_user
 from profiles.users.models import AppUser
