@@ -7,6 +7,7 @@ was not there before, which the inserting statement alone knows.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from math import floor
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -102,8 +103,8 @@ def count_crashed(crashes: Iterable[Crashed], zones: Mapping[int, ZoneInfo], *, 
                 "apps": array_literal(apps, "bigint"),
                 "times": array_literal(times, "timestamptz"),
                 "zones": array_literal((zones[app_id].key for app_id in apps), "text"),
-                "cooldown": COOLDOWN,
-                "idle": IDLE,
+                "cooldown": f"{COOLDOWN.total_seconds()} seconds",
+                "idle": f"{IDLE.total_seconds()} seconds",
                 "shard": shard,
             },
         )
@@ -111,7 +112,7 @@ def count_crashed(crashes: Iterable[Crashed], zones: Mapping[int, ZoneInfo], *, 
 
 def move_crashed(owner: UUID, new_owner: UUID, *, shard: int) -> None:
     """Give the crashed sessions of one user to another: three statements."""
-    values = {"owner": owner, "new_owner": new_owner, "shard": shard}
+    values: dict[str, UUID | int] = {"owner": owner, "new_owner": new_owner, "shard": shard}
     with connection.cursor() as cursor:
         for statement in (_COUNT_SHARED_DAYS, _MOVE, _DELETE):
             cursor.execute(statement, values)
@@ -136,6 +137,20 @@ class CrashFreeDay:
     def of_sessions(self) -> float | None:
         """The share of sessions in which no fatal crash struck; None when there was none."""
         return _share_without(self.sessions, self.crashed_sessions)
+
+    @property
+    def users_text(self) -> str:
+        """The share of users in words, never rounded up to all; empty when there was nobody."""
+        return _percent(self.of_users)
+
+    @property
+    def sessions_text(self) -> str:
+        """The share of sessions, likewise."""
+        return _percent(self.of_sessions)
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{floor(round(share * 10_000, 6)) / 100:.2f}%"
 
 
 def _share_without(total: int, hit: int) -> float | None:

@@ -54,6 +54,8 @@ def test_users_who_merge_count_once(app: App, occurrence: Make, user: UUID) -> N
 def test_shares_are_of_those_who_were_there() -> None:
     day = CrashFreeDay(TODAY, users=200, sessions=1000, crashed_users=1, crashed_sessions=10)
     assert (day.of_users, day.of_sessions) == (0.995, 0.99)
+    assert (day.users_text, CrashFreeDay(TODAY).users_text) == ("99.50%", "")
+    assert CrashFreeDay(TODAY, users=1_000_000, crashed_users=1).users_text == "99.99%"
     assert CrashFreeDay(TODAY).of_users is None
     # More crashes than sessions: they never said that they began.
     assert CrashFreeDay(TODAY, users=1, sessions=0, crashed_users=3).of_users == 0.0

@@ -12,6 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from profiles.access.models import App, Membership
+from profiles.activity.models import AppDay
 from profiles.crashes.handling import hide, resolve
 from profiles.crashes.models import CrashGroup
 from profiles.crashes.querysets import OCCURRENCES_PAGE, PAGE_SIZE, USERS_PAGE
@@ -383,3 +384,12 @@ def _change(client: Client, url: str, action: str, version: str = "") -> str:
 def _state(group: CrashGroup) -> tuple[str, str]:
     group.refresh_from_db()
     return group.state, group.resolved_version
+
+
+def test_the_list_says_how_many_were_spared(alice: Client, app: App, occurrence: Make) -> None:
+    AppDay.objects.create(app=app, on=NOW.date(), shard=3, users=3, sessions=10)
+    AppDay.objects.create(app=app, on=NOW.date(), shard=4, users=1, sessions=0)
+    record([occurrence()])
+    page = page_of(alice, list_url(app))
+    assert "<dt>Crash-free users</dt><dd>75.00%</dd>" in page
+    assert "<dt>Crash-free sessions</dt><dd>100.00%</dd>" in page
