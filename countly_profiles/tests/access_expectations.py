@@ -50,6 +50,7 @@ EXPECTED: dict[str, Opens] = {
     APP + "users/": Opens.VIEWER,
     APP + "users/<uid>/": Opens.VIEWER,
     APP + "users/<uid>/<slug:name>/": Opens.VIEWER,
+    APP + "users/<uid>/merges/<merge_id>/undo/": Opens.ADMIN,
     APP + "users/<uid>/neighbours/": Opens.VIEWER,
     APP + "^users/(?P<uid>[^/]+)/(?P<direction>previous|next)/$": Opens.VIEWER,
     APP + "crashes/": Opens.VIEWER,

@@ -91,6 +91,7 @@ def make_world(name: str) -> World:
         "name": picture.rpartition("/")[2],
         "<slug:name>": "user-details",
         "group_id": group.public_id,
+        "merge_id": "1",
         "funnel_id": make_funnel(app, f"Funnel of {name}", "A", "B").public_id,
     }
     return World(app, values)

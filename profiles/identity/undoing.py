@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import transaction
 
 from profiles.access.models import App
@@ -35,7 +35,7 @@ class CannotUndoError(Exception):
     """The merge cannot be undone; the words say why."""
 
 
-def undo(*, app: App, merge: Merge, undone_by: AbstractBaseUser, now: datetime) -> None:
+def undo(*, app: App, merge: Merge, undone_by: AbstractBaseUser | AnonymousUser, now: datetime) -> None:
     """Undo a merge, for good: data of the absorbed user's devices is that user's again, whenever it comes.
 
     Takes the locks of both users' shards. Where the old device was used again since, what it was and what it became
@@ -158,7 +158,15 @@ class _Undoing:
             )
             for is_absorbed in (False, True)
         ]
-        survivor, absorbed = unmerge(self._now, merged, self._survivor_before, self._absorbed_before, *sides)
+        survivor, absorbed = unmerge(
+            self._now,
+            merged,
+            self._survivor_before,
+            self._absorbed_before,
+            sides[0],
+            sides[1],
+            int(self._merge.merged_at.timestamp() * 1000),
+        )
         # What came first is found among the rows; it may have been the absorbed user's.
         survivor["first_seen_at"] = self._survivor_before["first_seen_at"] or survivor["last_seen_at"]
         return survivor, absorbed

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from profiles.access.permissions import app_view
+from profiles.access.permissions import Role, app_view
 from profiles.profile import views
 
 app_name = "profile"
@@ -10,4 +10,5 @@ app_name = "profile"
 urlpatterns = [
     path("users/<uid>/", app_view(views.page), name="user"),
     path("users/<uid>/<slug:name>/", app_view(views.box), name="box"),
+    path("users/<uid>/merges/<merge_id>/undo/", app_view(views.undo_merge, role=Role.ADMIN), name="undo-merge"),
 ]

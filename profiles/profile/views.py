@@ -1,29 +1,40 @@
 """The page about one user, and each of its boxes alone."""
 
+import re
 from dataclasses import dataclass
 from datetime import tzinfo
 from urllib.parse import urlencode
 
+from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.http import require_http_methods
 
+from profiles.access import audit
 from profiles.access.models import App
+from profiles.identity.undoing import CannotUndoError, undo
 from profiles.profile import boxes
 from profiles.profile.boxes import BOX_BY_NAME, Asked
 from profiles.profile.choices import Choices, clock_choices, read_choices, zone_of
 from profiles.users.boxes import is_online, platform_of
-from profiles.users.models import AppUser
-from profiles.users.querysets import find_user
+from profiles.users.models import AppUser, Merge
+from profiles.users.querysets import find_user, survivor_of
 from profiles.wording import Clock
+
+_MERGE_ID = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
 def page(request: HttpRequest, app: App, uid: str) -> HttpResponse:
     """Show a user with all boxes. Works as it stands; scripts only refresh parts of it."""
     user = find_user(app, uid)
     if user is None:
+        survivor = survivor_of(app, uid)
+        if survivor is not None:
+            return redirect("profile:user", app.public_id, survivor.uid)
         return _no_such_user(request, app, uid)
     asked = _asked(request, app, user)
     with timezone.override(asked.clock.zone):
@@ -62,6 +73,30 @@ def box(request: HttpRequest, app: App, uid: str, name: str) -> HttpResponse:
     response = HttpResponse(drawn.html)
     response["Vary"] = "HX-Request"
     return response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def undo_merge(request: HttpRequest, app: App, uid: str, merge_id: str) -> HttpResponse:
+    """Ask whether a merge shall be undone, and undo it."""
+    user = find_user(app, uid)
+    if user is None or not _MERGE_ID.fullmatch(merge_id):
+        raise Http404
+    merge = get_object_or_404(Merge, user_id=user.id, id=int(merge_id))
+    if request.method != "POST":
+        return render(request, "profile/undo_merge.html", {"app": app, "app_user": user, "merge": merge})
+    try:
+        with transaction.atomic():
+            undo(app=app, merge=merge, undone_by=request.user, now=timezone.now())
+            audit.record(
+                request.user, app, audit.Action.UNMERGED, f"user {uid}", {"absorbed": merge.absorbed_uid or ""}
+            )
+    except CannotUndoError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, "The merge is undone: both users are themselves again.")
+    remaining = AppUser.objects.filter(app=app, id__in=[user.id, merge.absorbed_id])
+    shown = remaining.filter(id=user.id).first() or remaining.first()
+    return redirect("profile:user", app.public_id, shown.uid if shown else uid)
 
 
 @dataclass(frozen=True)

@@ -346,6 +346,7 @@ class Device:
     how: str
     is_current: bool
     undone_at: datetime | None
+    merge_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -384,7 +385,9 @@ def _merged_device(merge: Merge) -> Device:
     how = merge.get_source_display()
     if merge.merged_by is not None:
         how = f"{how}, {merge.merged_by.get_username()}"
-    return Device(merge.absorbed_device_id, merge.merged_at, how, is_current=False, undone_at=merge.undone_at)
+    return Device(
+        merge.absorbed_device_id, merge.merged_at, how, is_current=False, undone_at=merge.undone_at, merge_id=merge.id
+    )
 
 
 def _identity_device(identity: Identity) -> Device:

@@ -9,6 +9,7 @@ from profiles.users.models import AppUser, ConsentChange, DeviceToken, Identity,
 
 CHANGES_READ = 1000
 MERGES_READ = 100
+MERGES_FOLLOWED = 20
 TOKENS_READ = 50
 CONSENT_CHANGES_READ = 50
 
@@ -27,6 +28,24 @@ def find_user(app: App, uid: str) -> AppUser | None:
     return user
 
 
+def survivor_of(app: App, uid: str) -> AppUser | None:
+    """Return who a uid that was merged away leads to, merge after merge; None where it leads to nobody."""
+    try:
+        uid_number(uid)
+    except ValueError:
+        return None
+    merge = Merge.objects.filter(app=app, absorbed_uid=uid).order_by("-applied_at").first()
+    for _ in range(MERGES_FOLLOWED):
+        if merge is None:
+            return None
+        id = merge.absorbed_id if merge.undone_at else merge.user_id
+        user = AppUser.objects.filter(app=app, id=id).first()
+        if user is not None:
+            return user
+        merge = Merge.objects.filter(app=app, absorbed_id=id, undone_at=None).order_by("-applied_at").first()
+    return None
+
+
 def detail_changes(user_id: UUID, names: Collection[str], limit: int = CHANGES_READ) -> list[PropertyChange]:
     """Return what these details were set to, newest first."""
     changes = PropertyChange.objects.filter(user_id=user_id, name__in=names)
@@ -42,7 +61,7 @@ def custom_changes(user_id: UUID, limit: int = CHANGES_READ) -> list[PropertyCha
 def merges_into(user_id: UUID, limit: int = MERGES_READ) -> list[Merge]:
     """Return who was merged into the user, newest first."""
     merges = Merge.objects.filter(user_id=user_id).select_related("merged_by")
-    return list(merges.defer("survivor_before", "absorbed_before").order_by("-id")[:limit])
+    return list(merges.defer("survivor_before", "absorbed_before").order_by("-applied_at", "-id")[:limit])
 
 
 def identities_of(user_id: UUID, limit: int = MERGES_READ) -> list[Identity]:

@@ -48,6 +48,7 @@ def unmerge(
     absorbed_before: Mapping[str, Any],
     survivor_side: Side,
     absorbed_side: Side,
+    merged_at_ms: int,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the columns of survivor and absorbed, apart again. Counts and sessions are not decided here.
 
@@ -59,9 +60,9 @@ def unmerge(
         source = survivor_before if _same(now, merged, stamp) else now
         survivor |= {name: source[name] for name in (stamp, *columns)}
     absorbed = {name: absorbed_before[name] for name in now}
-    is_survivor_told = _restore(survivor, survivor_before, survivor_side)
-    is_absorbed_told = _restore(absorbed, absorbed_before, absorbed_side)
-    is_survivor_told |= _keep_repeated(survivor, absorbed, now, merged)
+    is_survivor_told = _restore(survivor, survivor_before, survivor_side, merged)
+    is_absorbed_told = _restore(absorbed, absorbed_before, absorbed_side, merged)
+    is_survivor_told |= _keep_repeated(survivor, absorbed, now, merged, merged_at_ms)
     brought = set(_lines(merged)) - set(_lines(survivor_before))
     survivor["former_values"] = "\n".join(line for line in _lines(now) if line not in brought)
     survivor["is_identified"] = (
@@ -102,16 +103,16 @@ def _same(now: Mapping[str, Any], merged: Mapping[str, Any], name: str) -> bool:
     return name in _APART or bool(now[name] == merged[name])
 
 
-def _restore(fields: dict[str, Any], before: Mapping[str, Any], side: Side) -> bool:
+def _restore(fields: dict[str, Any], before: Mapping[str, Any], side: Side, merged: Mapping[str, Any]) -> bool:
     """Put a side's properties and consents back, and what it said since on top; tell whether it told of itself."""
-    values = _values(before)
+    values, together = _values(before), _values(merged)
     times = dict(before["property_times"])
     is_told = False
     for one in side.properties:
         first, last = times.get(one.name, (NEVER_SET, None))
         if last is None or one.at_ms > last or (one.at_ms == last and one.is_since):
-            # What was deleted and had not been there before, was set before that.
-            is_told |= one.value is not None or values.get(one.name) is None
+            # What was deleted and had been nobody's before, was set since.
+            is_told |= one.value is not None or together.get(one.name) is None
             values[one.name] = one.value
             times[one.name] = [one.at_ms if first == NEVER_SET and one.value is not None else first, one.at_ms]
     fields |= _columns(values) | {"property_times": times, "consent": dict(before["consent"])}
@@ -122,18 +123,31 @@ def _restore(fields: dict[str, Any], before: Mapping[str, Any], side: Side) -> b
 
 
 def _keep_repeated(
-    survivor: dict[str, Any], absorbed: Mapping[str, Any], now: Mapping[str, Any], merged: Mapping[str, Any]
+    survivor: dict[str, Any],
+    absorbed: dict[str, Any],
+    now: Mapping[str, Any],
+    merged: Mapping[str, Any],
+    merged_at_ms: int,
 ) -> bool:
-    """Give the survivor what was set since to what it was already: that left a time, and no change to go by."""
-    values = _values(survivor)
+    """Keep what was set since to what it was already: that left a time, and no change that says by whom.
+
+    It is the survivor's, unless it is from before the merge and the absorbed user has that very value. Tells whether
+    the survivor told of itself.
+    """
+    values, others = _values(survivor), _values(absorbed)
     present = _values(now)
     is_told = False
     for name, span in now["property_times"].items():
-        others = (profile["property_times"].get(name) for profile in (merged, survivor, absorbed))
-        if all(other is None or span[1] > other[1] for other in others):
-            values[name] = present.get(name)
+        known = (profile["property_times"].get(name) for profile in (merged, survivor, absorbed))
+        if any(one is not None and span[1] <= one[1] for one in known):
+            continue
+        value = present.get(name)
+        if span[1] <= merged_at_ms and value is not None and others.get(name) == value:
+            absorbed["property_times"][name] = span
+        else:
+            values[name] = value
             survivor["property_times"][name] = span
-            is_told |= values[name] is not None
+            is_told |= value is not None
     survivor |= _columns(values)
     return is_told
 

@@ -9,7 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from profiles.access.models import App
-from profiles.activity.models import Session
+from profiles.activity.models import Event, Session
+from profiles.identity.services import merge_by_hand
 from profiles.profile.boxes import BOXES
 from profiles.tests.factories import (
     People,
@@ -426,3 +427,18 @@ def test_links_keep_the_list_that_one_came_from(people: People) -> None:
     page = _get(people, user, "?from=tab%3Didentified%26q%3Delif&at=3")
     assert f'href="/apps/{people.app.public_id}/users/?tab=identified&amp;q=elif"' in page
     assert page.count("from=tab%3Didentified%26q%3Delif") > 5
+
+
+def test_an_admin_undoes_a_merge_and_the_old_address_leads_to_the_survivor_meanwhile(people: People) -> None:
+    survivor, absorbed = make_user(people.app, "phone", seen_at=NOON), make_user(people.app, "tablet", seen_at=NOON)
+    make_event(absorbed, "tap", NOON)
+    merge = merge_by_hand(survivor=survivor, absorbed=absorbed, merged_by=people.alice, now=NOON)
+    assert _client(people).get(_url(people.app, absorbed))["Location"] == _url(people.app, survivor)
+    assert f"merges/{merge.id}/undo/" in _get(people, survivor)
+    address = _url(people.app, survivor, f"merges/{merge.id}/undo/")
+    assert _client(people, "bob").post(address).status_code == 403
+    assert _client(people, "charlie").post(address).status_code == 404
+    assert "Undo this merge?" in _client(people, "alice").get(address).content.decode()
+    assert _client(people, "alice").post(address).status_code == 302
+    assert _get(people, absorbed)
+    assert Event.objects.filter(user_id=absorbed.id).count() == 1
