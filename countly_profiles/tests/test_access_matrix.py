@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -28,6 +29,7 @@ from profiles.access.permissions import Role, has_role
 from profiles.access.services import create_app
 from profiles.tests.factories import make_crash, make_crash_group, make_funnel, make_person, make_user
 from profiles.users import pictures
+from profiles.users.models import Merge
 
 pytestmark = pytest.mark.django_db
 
@@ -80,6 +82,9 @@ def make_world(name: str) -> World:
     make_user(app, "device-2", seen_at=NOW)
     group = make_crash_group(app, f"Crash of {name}", NOW)
     make_crash(user, group, NOW)
+    merge = Merge.objects.create(
+        user_id=user.id, id=1, app=app, absorbed_id=uuid4(), absorbed_device_id="old", merged_at=NOW, applied_at=NOW
+    )
     png = BytesIO()
     Image.new("RGB", (4, 4), "red" if name == "Ours" else "blue").save(png, "PNG")
     picture = pictures.store(app.public_id, png.getvalue())
@@ -91,7 +96,7 @@ def make_world(name: str) -> World:
         "name": picture.rpartition("/")[2],
         "<slug:name>": "user-details",
         "group_id": group.public_id,
-        "merge_id": "1",
+        "merge_id": str(merge.id),
         "funnel_id": make_funnel(app, f"Funnel of {name}", "A", "B").public_id,
     }
     return World(app, values)

@@ -47,7 +47,9 @@ _parameters: list[dict[str, Any]] = [
     {"consent": {"events": True}},
     {"token_session": 1, "android_token": "t1", "test_mode": 0},
 ]
-_sent = st.tuples(st.sampled_from(["a", "b"]), st.sampled_from(_parameters))
+# Deleting what is not there leaves no trace of who did it, so it cannot be told apart again.
+_told_apart = [one for one in _parameters if one != {"user_details": {"custom": {"plan": None}}}]
+_sent = st.tuples(st.sampled_from(["a", "b"]), st.sampled_from(_told_apart))
 
 
 @pytest.fixture
