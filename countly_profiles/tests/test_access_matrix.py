@@ -83,7 +83,13 @@ def make_world(name: str) -> World:
     group = make_crash_group(app, f"Crash of {name}", NOW)
     make_crash(user, group, NOW)
     merge = Merge.objects.create(
-        user_id=user.id, id=1, app=app, absorbed_id=uuid4(), absorbed_device_id="old", merged_at=NOW, applied_at=NOW
+        user_id=user.id,
+        id=group.id,
+        app=app,
+        absorbed_id=uuid4(),
+        absorbed_device_id="old",
+        merged_at=NOW,
+        applied_at=NOW,
     )
     png = BytesIO()
     Image.new("RGB", (4, 4), "red" if name == "Ours" else "blue").save(png, "PNG")
