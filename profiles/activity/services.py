@@ -3,7 +3,9 @@
 Callers hold the lock of every user's shard. Raw SQL through `BulkTable`; the reason is in `profiles.bulk`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from operator import attrgetter
@@ -256,30 +258,39 @@ def count_days(days: Mapping[tuple[UUID, date, UUID, int], DayTotals], *, shard:
         )
 
 
-# Days on which both were there: a user less when their rows come together, a user more when they part again.
-_COUNT_SHARED_DAYS = """
-SELECT app_id, "on" FROM profiles_dailyactivity WHERE user_id = ANY(%s::uuid[])
-GROUP BY app_id, "on" HAVING count(DISTINCT user_id) > 1
+_COUNT_USERS = """
+SELECT app_id, "on", count(DISTINCT user_id) FROM profiles_dailyactivity WHERE user_id = ANY(%s::uuid[])
+GROUP BY app_id, "on"
 """
 _CORRECT_DAYS = """
 INSERT INTO profiles_appday AS t (app_id, "on", shard, users, sessions)
-SELECT app_id, "on", %s, %s, 0 FROM unnest(%s::bigint[], %s::date[]) AS d (app_id, "on")
+SELECT app_id, "on", %s, users, 0 FROM unnest(%s::bigint[], %s::date[], %s::integer[]) AS d (app_id, "on", users)
 ON CONFLICT (app_id, "on", shard) DO UPDATE SET users = t.users + excluded.users
 """
+_DROP_EMPTY = (
+    "DELETE FROM profiles_appday WHERE app_id = ANY(%s::bigint[]) AND shard = %s AND users = 0 AND sessions = 0"
+)
 
 
-def _shared_days(users: list[UUID]) -> set[tuple[int, date]]:
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNT_SHARED_DAYS, [array_literal(users, "uuid")])
-        return set(cursor.fetchall())
-
-
-def _correct_days(days: Iterable[tuple[int, date]], users: int, *, shard: int) -> None:
-    rows = sorted(days)
+@contextmanager
+def days_counted(users: Collection[UUID]) -> Iterator[None]:
+    """Correct how many users each day had by what the block makes of the daily totals of these users."""
+    before = _users_by_day(users)
+    yield
+    after = _users_by_day(users)
+    rows = sorted((*day, after[day] - before[day]) for day in before | after if after[day] != before[day])
     if rows:
-        apps, dates = zip(*rows, strict=True)
+        apps, dates, changes = zip(*rows, strict=True)
+        arrays = [array_literal(apps, "bigint"), array_literal(dates, "date"), array_literal(changes, "integer")]
         with connection.cursor() as cursor:
-            cursor.execute(_CORRECT_DAYS, [shard, users, array_literal(apps, "bigint"), array_literal(dates, "date")])
+            cursor.execute(_CORRECT_DAYS, [shard_of(min(users)), *arrays])
+            cursor.execute(_DROP_EMPTY, [arrays[0], shard_of(min(users))])
+
+
+def _users_by_day(users: Collection[UUID]) -> Counter[tuple[int, date]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT_USERS, [array_literal(users, "uuid")])
+        return Counter({(app_id, on): number for app_id, on, number in cursor.fetchall()})
 
 
 def add_to_days(days: Mapping[tuple[UUID, date, UUID, int], DayTotals]) -> None:
@@ -299,13 +310,9 @@ def mark_stale(kind: int, users: Iterable[tuple[UUID, int]], since: datetime) ->
 
 def move_history(owner: UUID, new_owner: UUID) -> None:
     """Give events, sessions, signals and daily totals of one user to another; see `BulkTable.move`."""
-    before = _shared_days([owner, new_owner])
-    for table in (_EVENTS, _SIGNALS, _SESSIONS, _DAYS):
-        table.move(owner, new_owner)
-    after = _shared_days([owner, new_owner])
-    shard = shard_of(new_owner)
-    _correct_days(before - after, -1, shard=shard)
-    _correct_days(after - before, +1, shard=shard)
+    with days_counted([owner, new_owner]):
+        for table in (_EVENTS, _SIGNALS, _SESSIONS, _DAYS):
+            table.move(owner, new_owner)
 
 
 def move_parts(owner: UUID, new_owner: UUID, parts: Sequence[Part]) -> None:

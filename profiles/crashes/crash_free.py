@@ -20,6 +20,7 @@ from profiles.activity.models import AppDay
 from profiles.activity.sessions import COOLDOWN, IDLE
 from profiles.bulk import array_literal
 from profiles.crashes.models import AppCrashDay
+from profiles.users.keys import shard_of
 
 # Finds each crash's session by the sessions' primary key: the last one begun, if it reaches as far. Of the rows to
 # insert, the subquery in FILTER still sees the table as it was before.
@@ -62,19 +63,22 @@ SET users = t.users + excluded.users, sessions = t.sessions + excluded.sessions
 _MOVE = """
 INSERT INTO profiles_crashedsession (user_id, "on", session_id, original_user_id, app_id)
 SELECT %(new_owner)s, "on", session_id, original_user_id, app_id FROM profiles_crashedsession
-WHERE user_id = %(owner)s
+WHERE user_id = %(owner)s AND (%(devices)s::uuid[] IS NULL OR original_user_id = ANY(%(devices)s::uuid[]))
 ON CONFLICT DO NOTHING
 """
-_DELETE = "DELETE FROM profiles_crashedsession WHERE user_id = %(owner)s"
-# Days on which both were hit count one user less.
-_COUNT_SHARED_DAYS = """
-INSERT INTO profiles_appcrashday AS t (app_id, "on", shard, users, sessions)
-SELECT DISTINCT mine.app_id, mine."on", %(shard)s, -1, 0
-FROM profiles_crashedsession mine JOIN profiles_crashedsession other
-    ON other.user_id = %(new_owner)s AND other."on" = mine."on" AND other.session_id = 0
-WHERE mine.user_id = %(owner)s AND mine.session_id = 0
+_DELETE = """
+DELETE FROM profiles_crashedsession
+WHERE user_id = %(owner)s AND (%(devices)s::uuid[] IS NULL OR original_user_id = ANY(%(devices)s::uuid[]))
+"""
+_USERS_BY_DAY = """
+SELECT app_id, "on", count(DISTINCT user_id) FROM profiles_crashedsession
+WHERE user_id IN (%(owner)s, %(new_owner)s) AND session_id = 0 GROUP BY app_id, "on"
+"""
+_CORRECT = """
+INSERT INTO profiles_appcrashday AS t (app_id, "on", shard, users, sessions) VALUES (%s, %s, %s, %s, 0)
 ON CONFLICT (app_id, "on", shard) DO UPDATE SET users = t.users + excluded.users
 """
+_DROP_EMPTY = "DELETE FROM profiles_appcrashday WHERE app_id = %s AND shard = %s AND users = 0 AND sessions = 0"
 
 DAYS_SHOWN: Final = 30
 
@@ -110,12 +114,26 @@ def count_crashed(crashes: Iterable[Crashed], zones: Mapping[int, ZoneInfo], *, 
         )
 
 
-def move_crashed(owner: UUID, new_owner: UUID, *, shard: int) -> None:
-    """Give the crashed sessions of one user to another: three statements."""
-    values: dict[str, UUID | int] = {"owner": owner, "new_owner": new_owner, "shard": shard}
+def move_crashed(owner: UUID, new_owner: UUID, *, recorded_for: Iterable[UUID] | None = None) -> None:
+    """Give the crashed sessions of one user to another, those `recorded_for` some devices or all."""
+    values: dict[str, UUID | str | None] = {
+        "owner": owner,
+        "new_owner": new_owner,
+        "devices": None if recorded_for is None else array_literal(recorded_for, "uuid"),
+    }
+    shard = shard_of(min(owner, new_owner))
     with connection.cursor() as cursor:
-        for statement in (_COUNT_SHARED_DAYS, _MOVE, _DELETE):
-            cursor.execute(statement, values)
+        cursor.execute(_USERS_BY_DAY, values)
+        before = {(app_id, on): users for app_id, on, users in cursor.fetchall()}
+        cursor.execute(_MOVE, values)
+        cursor.execute(_DELETE, values)
+        cursor.execute(_USERS_BY_DAY, values)
+        after = {(app_id, on): users for app_id, on, users in cursor.fetchall()}
+        for app_id, on in sorted(before.keys() | after.keys()):
+            change = after.get((app_id, on), 0) - before.get((app_id, on), 0)
+            if change:
+                cursor.execute(_CORRECT, [app_id, on, shard, change])
+                cursor.execute(_DROP_EMPTY, [app_id, shard])
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,6 @@ from profiles.crashes.fingerprint import CrashFacts, Fingerprint, fingerprint
 from profiles.crashes.merging import keep_merges
 from profiles.crashes.models import CrashGroup
 from profiles.crashes.versions import is_newer, newest
-from profiles.users.keys import shard_of
 
 # What only the page of one occurrence reads; kept apart from what is counted over many.
 LONG_TEXTS = ("error", "logs", "native_dump", "apple_report", "binary_images")
@@ -397,7 +396,7 @@ def move(absorbed_id: UUID, survivor_id: UUID) -> list[int]:
     Returns the ids of the groups that had hit both, to be given to `record` as `lost_users`: nothing is locked here.
     """
     keep_merges()
-    move_crashed(absorbed_id, survivor_id, shard=shard_of(survivor_id))
+    move_crashed(absorbed_id, survivor_id)
     with connection.cursor() as cursor:
         cursor.execute(_MOVE_CRASHES, [survivor_id, absorbed_id])
         cursor.execute(_DELETE_CRASHES, [absorbed_id])
@@ -437,6 +436,7 @@ def move_parts(owner: UUID, new_owner: UUID, parts: Collection[Part]) -> None:
         cursor.execute(_GROUPS_OF, [both])
         before = Counter(group_id for _, group_id in set(cursor.fetchall()))
         _CRASHES.move(owner, new_owner, parts=parts)
+        move_crashed(owner, new_owner, recorded_for={part.recorded_for for part in parts if part.is_whole})
         cursor.execute(_FORGET_COUNTS, [both, devices])
         cursor.execute(_COUNT_AGAIN, [both, devices])
         cursor.execute(_GROUPS_OF, [both])

@@ -93,7 +93,8 @@ class _Undoing:
         parts = self._parts()
         self._give_identities_back()
         survivor, absorbed = self._profiles(parts)
-        self._move(parts)
+        with activity_services.days_counted([self._survivor, self._absorbed]):
+            self._move(parts)
         absorbed_is_new = self._living is None
         if self._living is not None:
             absorbed = rejoin(absorbed, self._living)
