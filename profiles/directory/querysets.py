@@ -6,23 +6,22 @@ index (app_id, is_identified, value, user_id) from the cursor on, and what both 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db.models import Case, F, Field, Func, IntegerField, Lookup, Q, QuerySet, Sum, UUIDField, Value, When
 from django.db.models.lookups import GreaterThan, LessThan
 
 from profiles.access.models import App
 from profiles.activity.models import DailyActivity
-from profiles.directory.filters.fields import Scope, where
-from profiles.directory.filters.tree import EVERYBODY, Group
+from profiles.directory.audience import Audience, scope_of, users_of
+from profiles.directory.filters.fields import where
 from profiles.directory.search import search_condition
 from profiles.directory.sorts import Sort
-from profiles.directory.state import Cursor, ListState, Tab
+from profiles.directory.state import Cursor, ListState
 from profiles.users.models import AppUser
 from profiles.wording import Clock
 
@@ -93,12 +92,12 @@ class Row:
         return f"{sum(self.days)} sessions on {used} of {len(self.days)} days"
 
 
-def count_matches(app: App, tab: Tab, search: str, chosen: Group = EVERYBODY) -> Matches:
-    """Count the users of a tab that a search and a filter find, up to COUNTED: one query for each half of the tab.
+def count_matches(app: App, audience: Audience) -> Matches:
+    """Count the users that are meant, up to COUNTED: one query for each half of the tab.
 
     Apart, because names are searched for and the anonymous have none: what one half holds says nothing of the other.
     """
-    counts = {half: _matching(app, [half], search, chosen).values("pk")[: COUNTED + 1].count() for half in tab.halves}
+    counts = {half: _found_in(app, audience, [half])[: COUNTED + 1].count() for half in audience.tab.halves}
     total = sum(counts.values())
     return Matches(
         count=min(total, COUNTED),
@@ -133,14 +132,15 @@ def read_page(app: App, state: ListState, sort: Sort, matches: Matches, size: in
     )
 
 
-def read_rows(page: Page, clock: Clock, relations: Iterable[str]) -> list[Row]:
+def read_rows(page: Page, clock: Clock, relations: Iterable[str], *, with_custom: bool = False) -> list[Row]:
     """Read what the rows of a page show: two queries, whatever their number. A user deleted meanwhile is left out."""
     ids = [place.user_id for place in page.places]
     if not ids:
         return []
     relations = sorted({"activity", *relations})
     users = AppUser.objects.filter(pk__in=ids).select_related(*relations)
-    by_id = {user.id: user for user in users.defer(*_NOT_SHOWN)}
+    unread = [column for column in _NOT_SHOWN if column != "custom" or not with_custom]
+    by_id = {user.id: user for user in users.defer(*unread)}
     days = _days(ids, clock)
     return [
         Row(by_id[key], position, tuple(days.get(key, (0,) * SPARK_DAYS)))
@@ -149,15 +149,31 @@ def read_rows(page: Page, clock: Clock, relations: Iterable[str]) -> list[Row]:
     ]
 
 
+def ordered_keys(app: App, audience: Audience, sort: Sort, *, is_descending: bool, chunk: int) -> Iterator[UUID]:
+    """Give the keys of all users that are meant, in order, through a cursor of the server; inside a transaction."""
+    if audience.picked:
+        users = users_of(app, audience).values("pk")
+        rows = _flagged(_sortable(sort.rows.filter(**{"app": app, f"{sort.key}__in": users}), sort))
+        order = "-" if is_descending else ""
+        keys = rows.order_by("unknown", f"{order}sort_value", f"{order}sort_key")
+        yield from keys.values_list("sort_key", flat=True).iterator(chunk)
+        return
+    state = ListState(audience.tab, audience.search, audience.filter, sort="-" if is_descending else "")
+    matches = count_matches(app, audience) if state.is_narrowed else Matches(0, is_exact=False)
+    walks = _walks(app, state, sort, matches, None, is_backward=False)
+    if walks:
+        merged = walks[0].union(*walks[1:], all=True).order_by(*_order(state, is_backward=False))
+        for _, _, key in (merged if len(walks) > 1 else walks[0]).iterator(chunk):
+            yield key
+
+
 def read_neighbours(app: App, user: AppUser, state: ListState, sort: Sort) -> tuple[str | None, str | None]:
     """Return the uids of the users before and after this one in a list: at most five queries."""
     at = _half(app, sort, user.is_identified).filter(**{sort.key: user.id}).values_list("sort_value").first()
     if at is None:
         return None, None
     state = state.first_page()
-    matches = (
-        count_matches(app, state.tab, state.search, state.filter) if state.is_narrowed else Matches(0, is_exact=False)
-    )
+    matches = count_matches(app, Audience.of(state)) if state.is_narrowed else Matches(0, is_exact=False)
     cursor = _cursor(sort, Place(user.id, at[0]), 1)
     before = _walk(app, replace(state, before=cursor), sort, matches, cursor, 1, is_backward=True)
     after = _walk(app, replace(state, after=cursor), sort, matches, cursor, 1, is_backward=False)
@@ -169,13 +185,8 @@ def read_neighbours(app: App, user: AppUser, state: ListState, sort: Sort) -> tu
     )
 
 
-def _matching(app: App, halves: Sequence[bool], search: str, chosen: Group) -> QuerySet[AppUser]:
-    found = search_condition(search) & where(chosen, _scope(app))
-    return AppUser.objects.filter(found, app=app, is_identified__in=halves)
-
-
-def _scope(app: App, user: str = "", key: str = "id") -> Scope:
-    return Scope(app.pk, Clock(datetime.now(tz=UTC), ZoneInfo(app.timezone)), user, key)
+def _found_in(app: App, audience: Audience, halves: Sequence[bool]) -> QuerySet[Any]:
+    return users_of(app, audience, halves).values("pk")
 
 
 def _half(app: App, sort: Sort, is_identified: bool) -> QuerySet[Any]:
@@ -198,9 +209,26 @@ def _walk(
     is_backward: bool,
 ) -> list[Place]:
     """Read up to `limit` places from the cursor on, in the list's order or against it; unknown values come last."""
+    walks = _walks(app, state, sort, matches, cursor, is_backward=is_backward)
+    if not walks:
+        return []
+    by = _order(state, is_backward=is_backward)
+    walks = [walk[:limit] for walk in walks]
+    merged = walks[0].union(*walks[1:], all=True).order_by(*by)[:limit] if len(walks) > 1 else walks[0]
+    return [Place(key, value) for _, value, key in merged]
+
+
+def _order(state: ListState, *, is_backward: bool) -> list[str]:
+    order = "-" if state.is_descending != is_backward else ""
+    return ["-unknown" if is_backward else "unknown", f"{order}sort_value", f"{order}sort_key"]
+
+
+def _walks(
+    app: App, state: ListState, sort: Sort, matches: Matches, cursor: Cursor | None, *, is_backward: bool
+) -> list[QuerySet[Any]]:
+    """Return the walks, each in the list's order, that hold the rows from the cursor on."""
     is_descending = state.is_descending != is_backward
-    order = "-" if is_descending else ""
-    by = ["-unknown" if is_backward else "unknown", f"{order}sort_value", f"{order}sort_key"]
+    by = _order(state, is_backward=is_backward)
     walks = [
         walk.order_by(*by[1:])
         for is_identified in (matches.many if state.is_narrowed else state.tab.halves)
@@ -209,11 +237,7 @@ def _walk(
     if matches.few:
         found = _found(app, state, sort, matches.few)
         walks.append(found.filter(_from(sort, cursor, is_descending, is_backward)).order_by(*by))
-    if not walks:
-        return []
-    walks = [walk.values_list("unknown", "sort_value", "sort_key")[:limit] for walk in walks]
-    merged = walks[0].union(*walks[1:], all=True).order_by(*by)[:limit] if len(walks) > 1 else walks[0]
-    return [Place(key, value) for _, value, key in merged]
+    return [walk.values_list("unknown", "sort_value", "sort_key") for walk in walks]
 
 
 def _found(app: App, state: ListState, sort: Sort, halves: Sequence[bool]) -> QuerySet[Any]:
@@ -222,8 +246,11 @@ def _found(app: App, state: ListState, sort: Sort, halves: Sequence[bool]) -> Qu
     The LIMIT inside keeps PostgreSQL from walking a sort index instead, in the hope to meet them: where many match,
     that hope is right, where few do, it reads everybody.
     """
-    found = _matching(app, halves, state.search, state.filter).values("pk")[: 2 * COUNTED]
-    rows = _sortable(sort.rows.filter(**{"app": app, f"{sort.key}__in": found}), sort)
+    found = _found_in(app, Audience.of(state), halves)[: 2 * COUNTED]
+    return _flagged(_sortable(sort.rows.filter(**{"app": app, f"{sort.key}__in": found}), sort))
+
+
+def _flagged(rows: QuerySet[Any]) -> QuerySet[Any]:
     flagged: QuerySet[Any] = rows.annotate(
         unknown=Case(When(sort_value__isnull=True, then=1), default=0, output_field=IntegerField())
     )
@@ -247,7 +274,7 @@ def _along_index(
     if state.search:
         rows = rows.filter(search_condition(state.search, sort.user))
     if state.filter:
-        rows = rows.filter(where(state.filter, _scope(app, sort.user, sort.key)))
+        rows = rows.filter(where(state.filter, scope_of(app, sort.user, sort.key)))
     is_among_unknown = cursor is not None and cursor.value is None
     walks = []
     if not is_among_unknown or is_backward:

@@ -1,14 +1,15 @@
-"""By what a list can be sorted. Each has an index led by (app, is_identified, value, user)."""
+"""By what a list can be sorted. The default columns have an index led by (app, is_identified, value, user) each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models import DateTimeField, F, Field, IntegerField, QuerySet, TextField
+from django.db.models import DateTimeField, F, Field, Func, IntegerField, JSONField, QuerySet, TextField
 from django.db.models.expressions import Combinable
+from django.db.models.fields.json import KeyTransform
 
-from profiles.users.models import AppUser, UserActivity, sortable_device, sortable_name
+from profiles.users.models import AppUser, UserActivity, sortable_device, sortable_name, sortable_text
 
 LARGEST = 2**63 - 1
 CursorValue = str | int | float | None
@@ -42,22 +43,77 @@ class Sort:
     user: str = "user__"
     is_nullable: bool = False
     descends_first: bool = True
+    is_indexed: bool = True
 
 
-LAST_SEEN = Sort(
-    UserActivity.objects.all(), F("last_seen_at"), DateTimeField(), datetime.isoformat, _read_moment, is_nullable=True
-)
-SESSIONS = Sort(UserActivity.objects.all(), F("sessions_count"), IntegerField(), int, _read_number)
-TIME_SPENT = Sort(UserActivity.objects.all(), F("total_seconds"), IntegerField(), int, _read_number)
-NAME = Sort(AppUser.objects.all(), sortable_name(), TextField(), str, str, key="id", user="", descends_first=False)
-DEVICE = Sort(
-    AppUser.objects.all(),
-    sortable_device(),
-    TextField(),
-    str,
-    str,
-    key="id",
-    user="",
-    is_nullable=True,
-    descends_first=False,
-)
+def _of_activity(column: str, *, is_indexed: bool) -> Sort:
+    return Sort(UserActivity.objects.all(), F(column), IntegerField(), int, _read_number, is_indexed=is_indexed)
+
+
+def _moment_of_activity(column: str, *, is_indexed: bool) -> Sort:
+    return Sort(
+        UserActivity.objects.all(),
+        F(column),
+        DateTimeField(),
+        datetime.isoformat,
+        _read_moment,
+        is_nullable=True,
+        is_indexed=is_indexed,
+    )
+
+
+def _of_user(
+    value: Combinable,
+    field: "Field[Any, Any]",
+    read: Callable[[CursorValue], Any],
+    *,
+    is_nullable: bool = True,
+    is_indexed: bool = False,
+    descends_first: bool = False,
+) -> Sort:
+    return Sort(
+        AppUser.objects.all(),
+        value,
+        field,
+        _as_it_is,
+        read,
+        key="id",
+        user="",
+        is_nullable=is_nullable,
+        is_indexed=is_indexed,
+        descends_first=descends_first,
+    )
+
+
+def _as_it_is(value: Any) -> CursorValue:
+    carried: CursorValue = value
+    return carried
+
+
+class SortValue(Func):
+    """A custom property as lists sort by it: texts in lower case, then numbers; the function is the database's."""
+
+    function = "profiles_sort_value"
+    arity = 1
+    output_field = JSONField()
+
+
+def text(*columns: str) -> Sort:
+    """Sort by the first of these texts that is known."""
+    return _of_user(sortable_text(*columns), TextField(), str)
+
+
+def custom(name: str) -> Sort:
+    """Sort by a custom property."""
+    return _of_user(SortValue(KeyTransform(name, "custom")), JSONField(), _as_it_is)
+
+
+LAST_SEEN = _moment_of_activity("last_seen_at", is_indexed=True)
+FIRST_SEEN = _moment_of_activity("first_seen_at", is_indexed=False)
+SESSIONS = _of_activity("sessions_count", is_indexed=True)
+TIME_SPENT = _of_activity("total_seconds", is_indexed=True)
+EVENTS = _of_activity("events_count", is_indexed=False)
+CRASHES = _of_activity("crashes_count", is_indexed=False)
+NAME = _of_user(sortable_name(), TextField(), str, is_nullable=False, is_indexed=True)
+DEVICE = _of_user(sortable_device(), TextField(), str, is_indexed=True)
+BIRTH_YEAR = _of_user(F("birth_year"), IntegerField(), _read_number, descends_first=True)

@@ -38,14 +38,16 @@ class UserTable(tables.Table):  # type: ignore[misc]  # django-tables2 has no ty
     def __init__(
         self, rows: Sequence[Row], columns: Sequence[Column], state: ListState, cell_context: dict[str, Any]
     ) -> None:
-        super().__init__(rows, extra_columns=[(column.name, column.table_column()) for column in columns])
+        super().__init__(
+            rows, extra_columns=[(f"column_{n}", column.table_column()) for n, column in enumerate(columns)]
+        )
         # What `render_table` would set. It is not used: it would run the context processors, and their queries, again.
         self.context = Context(cell_context)
         self.heads = [_head(column, state) for column in columns]
 
 
 def _head(column: Column, state: ListState) -> Head:
-    classes = f"cell-{column.name}" + (" num" if column.is_number else "")
+    classes = column.classes
     if column.sort is None:
         return Head(column.name, column.label, column.hint, classes, None, "", "")
     is_current = state.sort_name == column.name

@@ -1,14 +1,17 @@
-"""Addresses of the user list, below /apps/<public id>/."""
+"""Addresses of the user list, below /apps/<public id>/. What is no user stands below list/, so that no uid hides it."""
 
 from django.urls import path, re_path
 
-from profiles.access.permissions import app_view
-from profiles.directory import views
+from profiles.access.permissions import Role, app_view
+from profiles.directory.views import exports, listing
 
 app_name = "directory"
 
 urlpatterns = [
-    path("users/", app_view(views.users), name="users"),
-    path("users/<uid>/neighbours/", app_view(views.neighbours), name="neighbours"),
-    re_path(r"^users/(?P<uid>[^/]+)/(?P<direction>previous|next)/$", app_view(views.step), name="step"),
+    path("users/", app_view(listing.users), name="users"),
+    path("list/export/", app_view(exports.export, role=Role.ANALYST), name="export"),
+    path("list/export/download/", app_view(exports.download, role=Role.ANALYST), name="download"),
+    path("list/export/progress/", app_view(exports.progress, role=Role.ANALYST), name="export_progress"),
+    path("users/<uid>/neighbours/", app_view(listing.neighbours), name="neighbours"),
+    re_path(r"^users/(?P<uid>[^/]+)/(?P<direction>previous|next)/$", app_view(listing.step), name="step"),
 ]

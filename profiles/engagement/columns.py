@@ -2,7 +2,7 @@
 
 from django.db.models import F, FloatField
 
-from profiles.directory.columns import Column, register
+from profiles.directory.columns import Column, Export, register
 from profiles.directory.sorts import Sort
 from profiles.engagement.models import Engagement
 from profiles.engagement.score import MAX_SCORE
@@ -17,6 +17,10 @@ def share(user: AppUser) -> float | None:
     return None if stored is None else stored.score / MAX_SCORE
 
 
+def _percent(score: float | None) -> float | None:
+    return None if score is None else round(score / MAX_SCORE * 100, 2)
+
+
 register(
     Column(
         "engagement",
@@ -26,5 +30,7 @@ register(
         relation="engagement",
         hint="Score of the last 7 days: average minutes × sessions × days",
         value=share,
+        is_default=True,
+        exports=(Export("engagement_percent", "Engagement in per cent", ("engagement__score",), _percent),),
     )
 )

@@ -51,8 +51,13 @@ def sortable_name() -> Combinable:
 
 def sortable_device() -> Combinable:
     """Return what lists sort devices by, as people call them; null where the device is unknown. An index holds it."""
-    known = [NullIf(models.F(column), models.Value("")) for column in ("device_name", "device")]
-    return Lower(Left(Coalesce(*known), _SORTED_CHARACTERS))
+    return sortable_text("device_name", "device")
+
+
+def sortable_text(*columns: str) -> Combinable:
+    """Return what lists sort by where the first of these columns that is known is shown; null where none is."""
+    known = [NullIf(models.F(column), models.Value("")) for column in columns]
+    return Lower(Left(Coalesce(*known) if len(known) > 1 else known[0], _SORTED_CHARACTERS))
 
 
 class AppUser(models.Model):

@@ -17,6 +17,7 @@ from profiles.activity.segmentation_sql import Holds
 from profiles.directory.filters import kinds
 from profiles.directory.filters.kinds import Operator, Values
 from profiles.directory.filters.tree import Condition, FilterError, Group, Node
+from profiles.directory.standard import DEVICE, PERSON, TEXTS, USE
 from profiles.users.models import DeviceToken
 from profiles.wording import Clock
 
@@ -211,45 +212,19 @@ def _behaviour(operator: str, values: Values, scope: Scope) -> Q:
     return did if operator == "did" else ~did
 
 
-_PERSON, _DEVICE, _PLACE, _USE = "Person", "Device and app", "Place", "Use"
-
 register(Field("event", "Event", "Behaviour", kinds.BEHAVIOUR, _behaviour))
-for _name, _label, _section, _columns in (
-    ("platform", "Platform", _DEVICE, ["platform"]),
-    ("platform_version", "Platform version", _DEVICE, ["platform_version"]),
-    ("app_version", "App version", _DEVICE, ["app_version"]),
-    ("device", "Device", _DEVICE, ["device_name", "device"]),
-    ("device_type", "Device type", _DEVICE, ["device_type"]),
-    ("manufacturer", "Manufacturer", _DEVICE, ["manufacturer"]),
-    ("carrier", "Carrier", _DEVICE, ["carrier"]),
-    ("resolution", "Resolution", _DEVICE, ["resolution"]),
-    ("browser", "Browser", _DEVICE, ["browser"]),
-    ("sdk_name", "SDK", _DEVICE, ["sdk_name"]),
-    ("source", "Source", _DEVICE, ["source"]),
-    ("country", "Country", _PLACE, ["country"]),
-    ("region", "Region", _PLACE, ["region"]),
-    ("city", "City", _PLACE, ["city"]),
-    ("locale", "Locale", _PLACE, ["locale"]),
-    ("language", "Language", _PLACE, ["language"]),
-    ("name", "Name", _PERSON, ["name"]),
-    ("username", "User name", _PERSON, ["username"]),
-    ("email", "E-mail", _PERSON, ["email"]),
-    ("phone", "Phone", _PERSON, ["phone"]),
-    ("organization", "Organization", _PERSON, ["organization"]),
-    ("gender", "Gender", _PERSON, ["gender"]),
-    ("device_id", "Device id", _PERSON, ["device_id"]),
-):
-    register(Field(_name, _label, _section, kinds.TEXT, _text(*_columns)))
+for _text_field in TEXTS:
+    register(Field(_text_field.name, _text_field.label, _text_field.section, kinds.TEXT, _text(*_text_field.columns)))
 for _field in (
-    Field("birth_year", "Birth year", _PERSON, kinds.NUMBER, number("birth_year")),
-    Field("identified", "Identified:", _PERSON, kinds.TRUTH, _truth("is_identified")),
-    Field("push_token", "Has a push token:", _DEVICE, kinds.TRUTH, _push_token),
-    Field("consent", "Consent", _PERSON, kinds.CONSENT, _consent),
-    Field("sessions", "Sessions", _USE, kinds.NUMBER, number("activity__sessions_count")),
-    Field("seconds", "Time spent in seconds", _USE, kinds.NUMBER, number("activity__total_seconds")),
-    Field("events", "Events", _USE, kinds.NUMBER, number("activity__events_count")),
-    Field("crashes", "Crashes", _USE, kinds.NUMBER, number("activity__crashes_count")),
-    Field("first_seen", "First seen", _USE, kinds.MOMENT, _moment("activity__first_seen_at")),
-    Field("last_seen", "Last seen", _USE, kinds.MOMENT, _moment("activity__last_seen_at")),
+    Field("birth_year", "Birth year", PERSON, kinds.NUMBER, number("birth_year")),
+    Field("identified", "Identified:", PERSON, kinds.TRUTH, _truth("is_identified")),
+    Field("push_token", "Has a push token:", DEVICE, kinds.TRUTH, _push_token),
+    Field("consent", "Consent", PERSON, kinds.CONSENT, _consent),
+    Field("sessions", "Sessions", USE, kinds.NUMBER, number("activity__sessions_count")),
+    Field("seconds", "Time spent in seconds", USE, kinds.NUMBER, number("activity__total_seconds")),
+    Field("events", "Events", USE, kinds.NUMBER, number("activity__events_count")),
+    Field("crashes", "Crashes", USE, kinds.NUMBER, number("activity__crashes_count")),
+    Field("first_seen", "First seen", USE, kinds.MOMENT, _moment("activity__first_seen_at")),
+    Field("last_seen", "Last seen", USE, kinds.MOMENT, _moment("activity__last_seen_at")),
 ):
     register(_field)

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from profiles.access.models import App
+from profiles.directory.audience import Audience
 from profiles.directory.columns import find_sort
 from profiles.directory.querysets import Matches, count_matches, read_neighbours, read_page
 from profiles.directory.state import ListState, Tab
@@ -70,7 +71,7 @@ def _expected(app: App, state: ListState) -> list[UUID]:
 def _walk(app: App, state: ListState) -> tuple[list[UUID], list[UUID]]:
     sort = find_sort(state.sort_name)
     assert sort is not None
-    matches = count_matches(app, state.tab, state.search) if state.search else Matches(USERS, is_exact=True)
+    matches = count_matches(app, Audience.of(state)) if state.search else Matches(USERS, is_exact=True)
     forward: list[UUID] = []
     page = read_page(app, state, sort, matches, SIZE)
     assert page.previous is None

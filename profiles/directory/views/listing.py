@@ -13,8 +13,11 @@ from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
 from profiles.access.models import App
+from profiles.access.permissions import role_in
 from profiles.access.querysets import UserTotals, user_totals
-from profiles.directory.columns import all_columns, find_sort
+from profiles.directory.actions import Action, actions_for
+from profiles.directory.audience import EVERYONE, Audience, read_state, tab_total
+from profiles.directory.columns import CUSTOM_SECTION
 from profiles.directory.filters.fields import in_words
 from profiles.directory.filters.tree import EVERYBODY, Group
 from profiles.directory.querysets import (
@@ -25,8 +28,9 @@ from profiles.directory.querysets import (
     read_page,
     read_rows,
 )
-from profiles.directory.sorts import LAST_SEEN, Sort
-from profiles.directory.state import DEFAULT_SORT, ListState, Tab
+from profiles.directory.reading import ListRead, known, read_list
+from profiles.directory.sorts import Sort
+from profiles.directory.state import ListState, Tab, read_query_string
 from profiles.directory.tables import UserTable
 from profiles.users.boxes import is_online
 from profiles.users.querysets import find_user
@@ -59,19 +63,24 @@ class Pager:
 
 def users(request: HttpRequest, app: App) -> HttpResponse:
     """List the app's users. Answers htmx with the results alone, and names the address that shows the same."""
-    state, sort = _read_state(request)
+    shown = read_list(request.GET)
+    state, columns = shown.state, shown.columns
     clock = Clock(datetime.now(tz=UTC), ZoneInfo(app.timezone))
     totals = user_totals(app)
     if WAITING in request.GET:
         return _answer_waiting(totals)
-    columns = all_columns()
     matches = (
-        count_matches(app, state.tab, state.search, state.filter)
+        count_matches(app, Audience.of(state))
         if state.is_narrowed
-        else Matches(_total(totals, state.tab), is_exact=True)
+        else Matches(tab_total(totals, state.tab), is_exact=True)
     )
-    page = read_page(app, state, sort, matches)
-    rows = read_rows(page, clock, [column.relation for column in columns if column.relation])
+    page = read_page(app, state, shown.sort, matches)
+    rows = read_rows(
+        page,
+        clock,
+        [column.relation for column in columns if column.relation],
+        with_custom=any(column.section == CUSTOM_SECTION for column in columns),
+    )
     list_url = reverse("directory:users", args=[app.public_id])
     cell_context = {
         "clock": clock,
@@ -86,7 +95,9 @@ def users(request: HttpRequest, app: App) -> HttpResponse:
         "clock": clock,
         "tabs": _tabs(state, totals),
         "chips": _chips(app, state),
-        "unfiltered": "?" + state.first_page(filter=EVERYBODY).query_string(),
+        "unfiltered": "?" + state.filtered(EVERYBODY).query_string(),
+        "actions": _actions(request, app),
+        "everyone_query": urlencode(_everyone(state)),
         "tab_label": state.tab.label,
         "table": table,
         "rows": rows,
@@ -95,7 +106,7 @@ def users(request: HttpRequest, app: App) -> HttpResponse:
         "matches": matches,
         "totals": totals,
         "server_url": request.build_absolute_uri("/").rstrip("/"),
-        "announcement": _announcement(state, table, matches),
+        "announcement": _announcement(shown, matches),
     }
     is_fragment = bool(htmx := HtmxDetails(request)) and not htmx.history_restore_request
     response = render(request, "directory/_fragment.html" if is_fragment else "directory/users.html", context)
@@ -113,7 +124,7 @@ def neighbours(request: HttpRequest, app: App, uid: str) -> HttpResponse:
         raise Http404
     state, sort, position = _read_origin(request)
     before, after = read_neighbours(app, user, state, sort)
-    total = None if state.is_narrowed else _total(user_totals(app), state.tab)
+    total = None if state.is_narrowed else tab_total(user_totals(app), state.tab)
     context = {
         "position": position,
         "total": total,
@@ -140,29 +151,12 @@ def _answer_waiting(totals: UserTotals) -> HttpResponse:
     return HttpResponse(headers={"HX-Refresh": "true"}) if totals.everybody else HttpResponse(status=204)
 
 
-def _read_state(request: HttpRequest) -> tuple[ListState, Sort]:
-    return _known_sort(ListState.read(request.GET))
-
-
-def _known_sort(state: ListState) -> tuple[ListState, Sort]:
-    sort = find_sort(state.sort_name)
-    if sort is None:
-        state, sort = state.first_page(sort=DEFAULT_SORT), LAST_SEEN
-    cursor = state.after or state.before
-    try:
-        if cursor and cursor.value is not None:
-            sort.read(cursor.value)
-    except (ValueError, TypeError, OverflowError):
-        state = state.first_page()
-    return state, sort
-
-
 def _read_origin(request: HttpRequest) -> tuple[ListState, Sort, int | None]:
     """Read the list that a profile was opened from: its query string, and the user's number in it (`at`)."""
     origin = request.GET.get("from", "")
-    state, sort = _known_sort(ListState.read_query_string(origin).first_page())
+    shown = known(read_state(read_query_string(origin)).first_page())
     at = request.GET.get("at", "")
-    return state, sort, int(at) if at.isascii() and at.isdigit() and len(at) < 12 and int(at) > 0 else None
+    return shown.state, shown.sort, int(at) if at.isascii() and at.isdigit() and len(at) < 12 and int(at) > 0 else None
 
 
 def _profile_url(app: App, uid: str | None, state: ListState, position: int | None) -> str | None:
@@ -174,13 +168,9 @@ def _profile_url(app: App, uid: str | None, state: ListState, position: int | No
     return f"{reverse('directory:users', args=[app.public_id])}{uid}/?{urlencode(query)}"
 
 
-def _total(totals: UserTotals, tab: Tab) -> int:
-    return {Tab.ALL: totals.everybody, Tab.IDENTIFIED: totals.identified, Tab.ANONYMOUS: totals.anonymous}[tab]
-
-
 def _tabs(state: ListState, totals: UserTotals) -> list[TabLink]:
     return [
-        TabLink(tab.label, _total(totals, tab), "?" + state.first_page(tab=tab).query_string(), tab is state.tab)
+        TabLink(tab.label, tab_total(totals, tab), "?" + state.first_page(tab=tab).query_string(), tab is state.tab)
         for tab in Tab
     ]
 
@@ -191,7 +181,7 @@ def _chips(app: App, state: ListState) -> list[tuple[str, str]]:
     if parts.is_any:
         parts = Group((parts,))
     return [
-        (in_words(part, app.pk), "?" + state.first_page(filter=parts.without(index)).query_string())
+        (in_words(part, app.pk), "?" + state.filtered(parts.without(index)).query_string())
         for index, part in enumerate(parts.members)
     ]
 
@@ -210,9 +200,17 @@ def _pager(state: ListState, page: Page, matches: Matches) -> Pager:
     )
 
 
-def _announcement(state: ListState, table: UserTable, matches: Matches) -> str:
+def _actions(request: HttpRequest, app: App) -> list[tuple[Action, str]]:
+    return [
+        (action, reverse(action.url_name, args=[app.public_id])) for action in actions_for(role_in(request.user, app))
+    ]
+
+
+def _everyone(state: ListState) -> list[tuple[str, str]]:
+    return [*state.fields(), (EVERYONE, "1")]
+
+
+def _announcement(shown: ListRead, matches: Matches) -> str:
     """Say what a screen reader should hear when the results changed."""
-    label = next((head.label for head in table.heads if head.name == state.sort_name), "")
     number = grouped(matches.count) + ("" if matches.is_exact else " or more")
-    order = "descending" if state.is_descending else "ascending"
-    return f"{number} users, sorted by {label.lower()}, {order}"
+    return f"{number} users, {shown.order_in_words}"

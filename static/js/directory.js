@@ -1,0 +1,54 @@
+// The user list: ticking rows. Whether something is ticked, and how many, CSS shows by itself.
+"use strict";
+
+(() => {
+  const picks = () => [...document.querySelectorAll("input.pick")];
+  let last = null;
+
+  const settle = () => {
+    const all = picks();
+    const count = all.filter((pick) => pick.checked).length;
+    const page = document.querySelector("[data-pick-page]");
+    if (page) {
+      page.hidden = false;
+      page.checked = all.length > 0 && count === all.length;
+      page.indeterminate = count > 0 && count < all.length;
+    }
+    const live = document.getElementById("live");
+    if (live) live.textContent = count ? `${count} selected` : "";
+  };
+
+  document.addEventListener("click", (event) => {
+    const pick = event.target.closest("input.pick");
+    if (!pick) return;
+    const all = picks();
+    if (event.shiftKey && last && all.includes(last)) {
+      const [from, to] = [all.indexOf(last), all.indexOf(pick)].sort((a, b) => a - b);
+      for (const one of all.slice(from, to + 1)) one.checked = pick.checked;
+    }
+    last = pick;
+    settle();
+  });
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches("[data-pick-page]")) return;
+    for (const pick of picks()) pick.checked = event.target.checked;
+    settle();
+  });
+  document.addEventListener("reset", () => setTimeout(settle));
+  document.addEventListener("htmx:afterSettle", () => {
+    last = null;
+    const page = document.querySelector("[data-pick-page]");
+    if (page) page.hidden = false;
+  });
+
+  // x ticks the row that has the focus.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "x" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) && event.target.type !== "checkbox") return;
+    const pick = document.activeElement?.closest("tr")?.querySelector("input.pick");
+    if (!pick) return;
+    event.preventDefault();
+    pick.checked = !pick.checked;
+    settle();
+  });
+})();
