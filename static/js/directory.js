@@ -1,4 +1,4 @@
-// The user list: ticking rows. Whether something is ticked, and how many, CSS shows by itself.
+// The user list: ticking rows, and the start of an export. Whether something is ticked, and how many, CSS shows by itself.
 "use strict";
 
 (() => {
@@ -39,6 +39,11 @@
     last = null;
     const page = document.querySelector("[data-pick-page]");
     if (page) page.hidden = false;
+  });
+
+  // The browser takes the file; htmx, told of the submit itself, would keep it from doing so.
+  document.addEventListener("submit", (event) => {
+    if (event.target.id === "export-form") document.body.dispatchEvent(new CustomEvent("export-started"));
   });
 
   // x ticks the row that has the focus.

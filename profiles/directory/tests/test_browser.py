@@ -13,7 +13,7 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from profiles.access.models import AppTotals
+from profiles.access.models import AppTotals, Membership
 from profiles.tests.factories import People, make_people, make_user
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -136,3 +136,19 @@ def test_it_works_without_scripts(browser: Browser, live_server: LiveServer, peo
     page.get_by_role("link", name="Name", exact=True).click()
     expect(page).to_have_url(re.compile(r"tab=identified&q=elif\+1&sort=name$"))
     expect(page.locator(".pager")).to_contain_text("1–6 of 6")
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_ticked_rows_are_exported(browser: Browser, live_server: LiveServer, people: People, script: bool) -> None:
+    Membership.objects.filter(user=people.bob).update(role=Membership.Role.ANALYST)
+    page = _open(browser, live_server, people, script=script)
+    page.get_by_label("Select Elif 00").check()
+    page.get_by_label("Select Elif 02").check()
+    page.get_by_role("button", name="Export").click()
+    expect(page.get_by_role("heading", name="2 users that are selected")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download 2 rows").click()
+    rows = download.value.path().read_text().splitlines()
+    assert [row.split(",")[1] for row in rows] == ["Name", "Elif 00", "Elif 02"]
+    if script:
+        expect(page.locator("#export-progress")).to_contain_text("All 2 rows are sent")
