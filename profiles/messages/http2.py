@@ -91,10 +91,15 @@ class _Connection:
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._window_opened = asyncio.Event()
         self._taken = 0
+        self._settled = asyncio.Event()
         self.takes_streams = True
         self._h2.initiate_connection()
         self._flush()
         self._reading = asyncio.get_running_loop().create_task(self._read())
+
+    async def settle(self) -> None:
+        """Wait until the server has said how many streams it takes: Apple takes one at first."""
+        await self._settled.wait()
 
     async def post(self, headers: list[tuple[str, str]], body: bytes) -> Answer:
         """Send a request on a stream of its own and return the answer."""
@@ -190,6 +195,7 @@ class _Connection:
             for stream in self._streams.values():
                 _fail(stream, UnknownFateError(reason))
             self._window_opened.set()
+            self._settled.set()
             self._wake(is_all=True)
             self._writer.close()
 
@@ -219,6 +225,7 @@ class _Connection:
         self._window_opened.set()
 
     def _settings_changed(self, event: RemoteSettingsChanged) -> None:
+        self._settled.set()
         if SettingCodes.MAX_CONCURRENT_STREAMS in event.changed_settings:
             for _ in range(self._most_streams):
                 self._wake()
@@ -303,7 +310,14 @@ class Http2Client:
         if tls is None or tls.selected_alpn_protocol() != "h2":
             writer.close()
             raise UnreachableError("the server does not speak HTTP/2")
-        return _Connection(reader, writer)
+        connection = _Connection(reader, writer)
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await connection.settle()
+        except TimeoutError:
+            await connection.close()
+            raise UnreachableError("the server says nothing") from None
+        return connection
 
     async def close(self) -> None:
         """Close the connection."""

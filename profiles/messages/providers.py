@@ -147,12 +147,12 @@ class GoogleSender:
         ttl = max(_LEAST_TTL, int((post.expires_at - self._clock()).total_seconds()))
         android = {"priority": "HIGH", "ttl": f"{ttl}s", "collapse_key": post.collapse_id}
         body = compact({"message": {"token": post.token, "data": post.payload, "android": android}})
+        refused = None if self._is_fresh() else await self._renew(self._token)
         used = self._token
-        refused = await self._refresh(unless=None if self._is_fresh() else used)
-        outcome = refused or await self._post(body, self._token)
+        outcome = refused or await self._post(body, used)
         if outcome.verdict is not Verdict.REFRESH:
             return outcome
-        refused = await self._refresh(unless=self._token)
+        refused = await self._renew(used)
         outcome = refused or await self._post(body, self._token)
         return Outcome(Verdict.STOP, outcome.reason) if outcome.verdict is Verdict.REFRESH else outcome
 
@@ -166,12 +166,10 @@ class GoogleSender:
             return answer
         return outcomes.fcm(answer.status, answer.headers, answer.body, self._clock())
 
-    async def _refresh(self, *, unless: str | None) -> Outcome | None:
-        """Get an access token if the present one is still the one that will not do; say why where there is none."""
-        if unless is None:
-            return None
+    async def _renew(self, stale: str) -> Outcome | None:
+        """Get another access token than the stale one; say why where there is none."""
         async with self._renewing:
-            if self._token != unless:
+            if self._token != stale:
                 return None  # somebody else has renewed it meanwhile
             now = self._clock()
             grant = "urn:ietf:params:oauth:grant-type:jwt-bearer"
