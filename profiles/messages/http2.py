@@ -37,6 +37,7 @@ MOST_STREAMS: Final = 100
 LARGEST_ANSWER: Final = 64 * 1024
 CONNECT_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 30.0
+_MOST_TRIES: Final = 10
 _READ_BYTES: Final = 64 * 1024
 _LAST_STREAM: Final = 2**31 - 1_000
 
@@ -275,8 +276,8 @@ class Http2Client:
     async def post(self, path: str, headers: Iterable[tuple[str, str]], body: bytes) -> Answer:
         """Post, again on a new connection while the server says that it has not looked at it.
 
-        Raises UnreachableError where there is no connection, NotProcessedError where the server refused three times,
-        UnknownFateError where nobody can tell.
+        Raises UnreachableError where there is no connection, NotProcessedError where the server refused again and
+        again, UnknownFateError where nobody can tell.
         """
         whole = [
             (":method", "POST"),
@@ -286,13 +287,13 @@ class Http2Client:
             *headers,
             ("content-length", str(len(body))),
         ]
-        for _ in range(3):
+        for _ in range(_MOST_TRIES):
             connection = await self._connected()
             try:
                 return await connection.post(whole, body)
             except NotProcessedError:
                 continue
-        raise NotProcessedError("refused three times")
+        raise NotProcessedError("refused again and again")
 
     async def _connected(self) -> _Connection:
         async with self._connecting:

@@ -14,7 +14,7 @@ from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, DataReceived, Event, RequestReceived, StreamEnded, StreamReset
 from h2.exceptions import ProtocolError
-from h2.settings import SettingCodes
+from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
 
 from profiles.messages.providers import Addresses
@@ -53,7 +53,8 @@ class _Protocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - it is a TCP server
         self._transport = transport
-        self._h2.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: self._book.behaviour.most_streams})
+        most = {SettingCodes.MAX_CONCURRENT_STREAMS: self._book.behaviour.most_streams}
+        self._h2.local_settings = Settings(client=False, initial_values=most)
         self._h2.initiate_connection()
         self._flush()
 
