@@ -104,7 +104,8 @@ def _value(slot: Slot, known: Mapping[str, Any]) -> str:
     if slot.field.startswith(CUSTOM):
         value = (known.get("custom") or {}).get(slot.field.removeprefix(CUSTOM))
     elif slot.field == "first_name":
-        value = next(iter(str(known.get("name") or "").split()), None)
+        name = known.get("name")
+        value = next(iter(name.split()), None) if isinstance(name, str) else None
     else:
         value = known.get(slot.field)
     if isinstance(value, bool):
