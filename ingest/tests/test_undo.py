@@ -14,7 +14,7 @@ from profiles.access.models import App, AppTotals
 from profiles.access.services import create_app
 from profiles.activity import recounting
 from profiles.activity.models import DailyActivity, Session
-from profiles.crashes.models import CrashGroup, CrashUser
+from profiles.crashes.models import AppCrashDay, CrashGroup, CrashUser
 from profiles.identity.services import CannotMergeError, merge_by_hand
 from profiles.identity.undoing import CannotUndoError, undo
 from profiles.tests.factories import make_person
@@ -31,6 +31,9 @@ _one_at_a_time = settings(
 )
 _NOW = datetime(2100, 1, 1, tzinfo=UTC)  # later than whatever is received
 _BOOKKEEPING = {"profiles_merge", "profiles_identity", "profiles_stale"}  # what a merge leaves behind on purpose
+
+# Known by days only: of a device that was merged more than once they stay with the survivor.
+_BY_DAY = {"profiles_crashedsession", "profiles_appcrashday"}
 
 Sent = tuple[str, dict[str, Any]]
 
@@ -58,7 +61,7 @@ def alice() -> User:
 
 
 def _settled() -> dict[str, list[str]]:
-    return {table: rows for table, rows in dump().items() if table not in {*RECEIPTS, *_BOOKKEEPING}}
+    return {table: rows for table, rows in dump().items() if table not in {*RECEIPTS, *_BOOKKEEPING, *_BY_DAY}}
 
 
 def _fold_again(app: App) -> None:
@@ -206,3 +209,24 @@ def test_it_refuses_what_cannot_be_done(alice: User) -> None:
         undo(app=app, merge=outer, undone_by=alice, now=_NOW)
     undo(app=app, merge=inner, undone_by=alice, now=_NOW)
     assert [len(event_keys_of(app, user_of(app, device_id))) for device_id in ("a", "b", "c")] == [1, 1, 1]
+
+
+def test_days_with_crashes_are_apart_again(alice: User) -> None:
+    app = create_app(name="Kahve")
+    for device_id in ("a", "b"):
+        send(app, device_id, 0, begin_session=1)
+        send(
+            app,
+            device_id,
+            5,
+            crash={"_error": "java.lang.Error: x\n\tat a.B.c(B.java:1)", "_os": "Android", "_app_version": "1"},
+        )
+    apply_all()
+    before = {table: dump()[table] for table in _BY_DAY}
+    assert all(before.values())
+    merge = merge_by_hand(survivor=user_of(app, "a"), absorbed=user_of(app, "b"), merged_by=alice, now=_NOW)
+    undo(app=app, merge=merge, undone_by=alice, now=_NOW)
+    after = dump()
+    assert after["profiles_crashedsession"] == before["profiles_crashedsession"]
+    days = AppCrashDay.objects.filter(app=app)
+    assert (sum(day.users for day in days), sum(day.sessions for day in days)) == (2, 2)
