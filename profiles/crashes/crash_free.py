@@ -4,7 +4,7 @@ A session counts on the day it began, a user on the day of the crash, each once.
 was not there before, which the inserting statement alone knows.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from math import floor
@@ -80,19 +80,6 @@ ON CONFLICT (app_id, "on", shard) DO UPDATE SET users = t.users + excluded.users
 """
 _DROP_EMPTY = "DELETE FROM profiles_appcrashday WHERE app_id = %s AND shard = %s AND users = 0 AND sessions = 0"
 
-# The way back, by who the rows were recorded for; days on which both are hit again count one user more.
-_GIVE_BACK = """
-INSERT INTO profiles_crashedsession (user_id, "on", session_id, original_user_id, app_id)
-SELECT %(new_owner)s, "on", session_id, original_user_id, app_id FROM profiles_crashedsession
-WHERE user_id = %(owner)s AND original_user_id = ANY(%(devices)s::uuid[])
-ON CONFLICT DO NOTHING
-"""
-_DELETE_GIVEN = (
-    "DELETE FROM profiles_crashedsession WHERE user_id = %(owner)s AND original_user_id = ANY(%(devices)s::uuid[])"
-)
-_COUNT_PARTED_DAYS = _COUNT_SHARED_DAYS.replace("-1, 0", "1, 0")
-_FORGET_EMPTY_DAYS = "DELETE FROM profiles_appcrashday WHERE shard = %(shard)s AND users = 0 AND sessions = 0"
-
 DAYS_SHOWN: Final = 30
 
 
@@ -147,19 +134,6 @@ def move_crashed(owner: UUID, new_owner: UUID, *, recorded_for: Iterable[UUID] |
             if change:
                 cursor.execute(_CORRECT, [app_id, on, shard, change])
                 cursor.execute(_DROP_EMPTY, [app_id, shard])
-
-
-def give_crashed_back(owner: UUID, new_owner: UUID, devices: Collection[UUID], *, shard: int) -> None:
-    """Undo `move_crashed` for what was recorded for some devices: four statements."""
-    values: dict[str, UUID | int | str] = {
-        "owner": owner,
-        "new_owner": new_owner,
-        "shard": shard,
-        "devices": array_literal(devices, "uuid"),
-    }
-    with connection.cursor() as cursor:
-        for statement in (_GIVE_BACK, _DELETE_GIVEN, _COUNT_PARTED_DAYS, _FORGET_EMPTY_DAYS):
-            cursor.execute(statement, values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 
 from profiles.access.models import App, new_public_id
 from profiles.bulk import BulkTable, Part, array_literal
-from profiles.crashes.crash_free import Crashed, count_crashed, give_crashed_back, move_crashed
+from profiles.crashes.crash_free import Crashed, count_crashed, move_crashed
 from profiles.crashes.fingerprint import CrashFacts, Fingerprint, fingerprint
 from profiles.crashes.merging import keep_merges
 from profiles.crashes.models import CrashGroup
@@ -430,8 +430,6 @@ def move_parts(owner: UUID, new_owner: UUID, parts: Collection[Part]) -> None:
     Locks the groups' rows, in the order of their ids: call it late in the transaction.
     """
     keep_merges()
-    whole = {part.recorded_for for part in parts if part.is_whole}
-    give_crashed_back(owner, new_owner, whole, shard=shard_of(owner))
     both = array_literal([owner, new_owner], "uuid")
     devices = array_literal({part.recorded_for for part in parts}, "uuid")
     with connection.cursor() as cursor:
