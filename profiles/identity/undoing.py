@@ -93,13 +93,13 @@ class _Undoing:
         parts = self._parts()
         self._give_identities_back()
         survivor, absorbed = self._profiles(parts)
-        with activity_services.days_counted([self._survivor, self._absorbed]):
-            self._move(parts)
         absorbed_is_new = self._living is None
         if self._living is not None:
             absorbed = rejoin(absorbed, self._living)
-        self._recount(absorbed, self._absorbed)
-        self._recount(survivor, self._survivor)
+        with activity_services.days_counted([self._survivor, self._absorbed]):
+            self._move(parts)
+            self._recount(absorbed, self._absorbed)
+            self._recount(survivor, self._survivor)
         if self._is_renaming and not self._has_anything(self._survivor):
             user_services.forget_user(self._survivor)
             survivor_remains = False
