@@ -175,6 +175,9 @@ def _send_story(
                 return tally
             tally.count(request, _send(server, connection, request))
         tally.people = 1
+    except SendingError:
+        stop.set()  # before this thread takes the next story
+        raise
     finally:
         connections.put(connection)
     return tally
