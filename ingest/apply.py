@@ -265,9 +265,11 @@ class _Batch:
         for item in stage:
             item.user_id = identities.owner(item.device_key, item.request.at)
         activity = user_services.load_activity({key for item in stage for key in (item.user_id, item.device_key)})
+        known = set(activity)
         for item in stage:
-            if item.user_id not in activity:
+            if item.user_id not in known:
                 item.user_id = item.device_key  # the user that absorbed this device was deleted since
+                known.add(item.user_id)
         profiles = user_services.load_profiles(
             {item.user_id for item in stage if needs_profile(item, activity.get(item.user_id))}
         )

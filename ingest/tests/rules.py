@@ -93,6 +93,7 @@ RULES = {
     "merge.unknown_old": "An old id that nobody has changes nothing.",
     "merge.retry": "A merge that is sent again changes nothing.",
     "merge.rename": "An old profile moves to an id that nobody has.",
+    "merge.sessions": "Sessions of two who merge are those of one device that had sent all of it.",
     # 2.4 Time.
     "time.digits": "A stamp has ten or thirteen digits, counted after rounding.",
     "time.unusable": "Any other stamp means server time.",

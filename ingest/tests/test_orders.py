@@ -10,7 +10,8 @@ from ingest.tests.sending import apply_all, days_of, send, sessions_of, user_of
 from ingest.tests.tables import RECEIPTS, dump
 from profiles.access.models import App
 from profiles.access.services import create_app
-from profiles.activity.models import DailyActivity, Event, Session
+from profiles.activity.models import AppDay, DailyActivity, Event, Session, SessionSignal
+from profiles.activity.sessions import Signal, rebuild
 from profiles.users.models import AppUser, UserActivity
 
 pytestmark = pytest.mark.django_db
@@ -223,6 +224,72 @@ def test_retries_in_any_order_change_nothing(history: list[tuple[str, dict[str, 
     after = dump()
     assert {t: rows for t, rows in after.items() if t not in RECEIPTS} == before
     assert IngestRequest.objects.filter(app=app, verdict=IngestRequest.Verdict.DUPLICATE).count() == len(history)
+
+
+_two_devices = st.lists(
+    st.tuples(
+        st.integers(0, 120).map(lambda number: number * 5),
+        st.sampled_from(["phone", "elif"]),
+        st.sampled_from(
+            [
+                {"begin_session": 1},
+                {"session_duration": 10},
+                {"end_session": 1},
+                {"begin_session": 1, "ignore_cooldown": 1},
+            ]
+        ),
+    ),
+    min_size=2,
+    max_size=14,
+    unique_by=lambda sent: sent[0],
+)
+
+
+@pytest.mark.rule("merge.sessions")
+@_one_at_a_time
+@given(signals=_two_devices, data=st.data(), batch=st.integers(1, 15))
+def test_sessions_of_two_who_merge_do_not_depend_on_the_order_of_arrival(
+    signals: list[tuple[int, str, dict[str, Any]]], data: st.DataObject, batch: int
+) -> None:
+    """They are those of one device that had sent all of it."""
+    merge = (601, "elif", {"old_device_id": "phone"})
+    as_one = _deliver([(at, parameters) for at, _, parameters in sorted(signals, key=lambda sent: sent[0])], 15)
+    app = create_app(name="Kahve")
+    for number, (at, device_id, parameters) in enumerate(data.draw(st.permutations([*signals, merge])), 1):
+        send(app, device_id, at, **parameters)
+        if number % batch == 0:
+            apply_all()
+    apply_all()
+    together = _state(app)
+    assert together["sessions"] == as_one["sessions"]
+    assert together["present"] == as_one["present"]
+    assert together["hot row"][:3] == as_one["hot row"][:3]
+    days = DailyActivity.objects.filter(app=app)
+    assert sum(day.sessions for day in days) == len(as_one["sessions"])
+    assert sum(day.seconds for day in days) == together["hot row"][1]
+    assert sum(day.sessions for day in AppDay.objects.filter(app=app)) == len(as_one["sessions"])
+
+
+@_one_at_a_time
+@given(history=_histories, batch=st.integers(1, 10))
+def test_total_seconds_are_those_of_sessions_and_of_what_came_before_any(
+    history: list[tuple[str, dict[str, Any]]], batch: int
+) -> None:
+    app = create_app(name="Kahve")
+    for at, (device_id, parameters) in enumerate(history):
+        send(app, device_id, at, **parameters)
+        if (at + 1) % batch == 0:
+            apply_all()
+    apply_all()
+    for row in UserActivity.objects.filter(app=app):
+        signals = SessionSignal.objects.filter(user_id=row.user_id)
+        columns = ("at", "id", "begins", "seconds", "ends", "ignore_cooldown", "original_user_id")
+        folded = rebuild(Signal(*values) for values in signals.values_list(*columns))
+        stored = Session.objects.filter(user_id=row.user_id).order_by("started_at", "id")
+        assert [(s.id, s.duration_seconds) for s in stored] == [(s.id, s.duration_seconds) for s in folded.sessions]
+        in_sessions = sum(session.duration_seconds for session in folded.sessions)
+        assert row.total_seconds == in_sessions + folded.orphan_seconds
+        assert row.sessions_count == len(folded.sessions)
 
 
 def _people(app: App) -> list[tuple[Any, ...]]:

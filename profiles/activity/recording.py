@@ -6,7 +6,7 @@ arrive late, the stored signals around them are read and folded again.
 
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -97,13 +97,25 @@ def _record_in_order(
 def _record_late(
     row: Activity, arrived: Sequence[Signal], facts: Mapping[int, SessionFacts], recorded: _Recorded
 ) -> tuple[list[SessionState], list[SessionState]]:
-    """Fold again what stands around late signals; return the sessions of that window before and after.
-
-    Three queries a user: late signals are few.
-    """
+    """Fold again what stands around late signals; return the sessions of that window before and after."""
     positions = [signal.position for signal in arrived]
-    stored = _sessions_around(row.user_id, min(positions), max(positions))
-    window = window_to_rebuild(min(positions), max(positions), [state for state, _ in stored])
+    return _fold_again(row, min(positions), max(positions), arrived, facts, recorded)
+
+
+def _fold_again(
+    row: Activity,
+    first: Position,
+    last: Position,
+    arrived: Sequence[Signal],
+    facts: Mapping[int, SessionFacts],
+    recorded: _Recorded,
+) -> tuple[list[SessionState], list[SessionState]]:
+    """Fold stored signals around a range, and new ones in it; return the sessions of that window before and after.
+
+    Three queries a user: late signals and merges are few.
+    """
+    stored = _sessions_around(row.user_id, first, last)
+    window = window_to_rebuild(first, last, [state for state, _ in stored])
     old = [(state, known) for state, known in stored if state.position in window]
     after = rebuild([*_signals_in(row.user_id, window), *arrived]).sessions
     known_facts = {state.id: known for state, known in old}
@@ -116,6 +128,35 @@ def _record_late(
     if window.until is None and after:
         hold(row, after[-1])
     return [state for state, _ in old], after
+
+
+def range_of_signals(user_id: UUID) -> tuple[Position, Position] | None:
+    """Return where a user's first and last signal stand; None without any. Two looks at the key's index."""
+    positions = SessionSignal.objects.filter(user_id=user_id).values_list("at", "id")
+    first, last = positions.order_by("at", "id").first(), positions.order_by("-at", "-id").first()
+    return None if first is None or last is None else (Position(*first), Position(*last))
+
+
+def fold_merged(row: Activity, one: tuple[Position, Position], other: tuple[Position, Position], zone: tzinfo) -> None:
+    """Make the sessions of one user of those of two, whose signals, now all this user's, stood in these ranges.
+
+    Only where both ranges run, and at the seam between them, can sessions be others than before. Moves the hot row,
+    which the caller saves.
+    """
+    first = max(one[0], other[0])
+    last = max(first, min(one[1], other[1]))
+    recorded = _Recorded()
+    before, after = _fold_again(row, first, last, (), {}, recorded)
+    row.sessions_count += len(after) - len(before)
+    services.delete_sessions(recorded.vanished)
+    services.save_sessions(recorded.sessions)
+    with services.days_counted([row.user_id]):
+        services.add_to_days(
+            {
+                (row.user_id, on, original, row.app_id): DayTotals(sessions=delta.sessions)
+                for (on, original), delta in daily_deltas((), before, after, zone).items()
+            }
+        )
 
 
 def _present_session(row: Activity) -> SessionState | None:

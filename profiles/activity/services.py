@@ -3,7 +3,6 @@
 Callers hold the lock of every user's shard. Raw SQL through `BulkTable`; the reason is in `profiles.bulk`.
 """
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -258,14 +257,16 @@ def count_days(days: Mapping[tuple[UUID, date, UUID, int], DayTotals], *, shard:
         )
 
 
-_COUNT_USERS = """
-SELECT app_id, "on", count(DISTINCT user_id) FROM profiles_dailyactivity WHERE user_id = ANY(%s::uuid[])
+_COUNT_OF_USERS = """
+SELECT app_id, "on", count(DISTINCT user_id), sum(sessions) FROM profiles_dailyactivity WHERE user_id = ANY(%s::uuid[])
 GROUP BY app_id, "on"
 """
 _CORRECT_DAYS = """
 INSERT INTO profiles_appday AS t (app_id, "on", shard, users, sessions)
-SELECT app_id, "on", %s, users, 0 FROM unnest(%s::bigint[], %s::date[], %s::integer[]) AS d (app_id, "on", users)
-ON CONFLICT (app_id, "on", shard) DO UPDATE SET users = t.users + excluded.users
+SELECT app_id, "on", %s, users, sessions
+FROM unnest(%s::bigint[], %s::date[], %s::integer[], %s::integer[]) AS d (app_id, "on", users, sessions)
+ON CONFLICT (app_id, "on", shard) DO UPDATE
+SET users = t.users + excluded.users, sessions = t.sessions + excluded.sessions
 """
 _DROP_EMPTY = (
     "DELETE FROM profiles_appday WHERE app_id = ANY(%s::bigint[]) AND shard = %s AND users = 0 AND sessions = 0"
@@ -274,23 +275,29 @@ _DROP_EMPTY = (
 
 @contextmanager
 def days_counted(users: Collection[UUID]) -> Iterator[None]:
-    """Correct how many users each day had by what the block makes of the daily totals of these users."""
-    before = _users_by_day(users)
+    """Correct the users and sessions of each day by what the block makes of the daily totals of these users."""
+    before = _counts_by_day(users)
     yield
-    after = _users_by_day(users)
-    rows = sorted((*day, after[day] - before[day]) for day in before | after if after[day] != before[day])
+    after = _counts_by_day(users)
+    rows = []
+    for day in sorted(before | after):
+        then, now = before.get(day, (0, 0)), after.get(day, (0, 0))
+        if now != then:
+            rows.append((*day, now[0] - then[0], now[1] - then[1]))
     if rows:
-        apps, dates, changes = zip(*rows, strict=True)
-        arrays = [array_literal(apps, "bigint"), array_literal(dates, "date"), array_literal(changes, "integer")]
+        apps, dates, *changes = zip(*rows, strict=True)
+        arrays = [array_literal(apps, "bigint"), array_literal(dates, "date")]
+        arrays += [array_literal(change, "integer") for change in changes]
         with connection.cursor() as cursor:
             cursor.execute(_CORRECT_DAYS, [shard_of(min(users)), *arrays])
             cursor.execute(_DROP_EMPTY, [arrays[0], shard_of(min(users))])
 
 
-def _users_by_day(users: Collection[UUID]) -> Counter[tuple[int, date]]:
+def _counts_by_day(users: Collection[UUID]) -> dict[tuple[int, date], tuple[int, int]]:
+    """Return how many of these users, and how many sessions of theirs, each day of each app has."""
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT_USERS, [array_literal(users, "uuid")])
-        return Counter({(app_id, on): number for app_id, on, number in cursor.fetchall()})
+        cursor.execute(_COUNT_OF_USERS, [array_literal(users, "uuid")])
+        return {(app_id, on): (number, sessions) for app_id, on, number, sessions in cursor.fetchall()}
 
 
 def add_to_days(days: Mapping[tuple[UUID, date, UUID, int], DayTotals]) -> None:

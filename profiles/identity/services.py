@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
-from profiles.activity import services as activity_services
+from profiles.access.models import App
+from profiles.activity import recording, services as activity_services
 from profiles.activity.models import Stale
 from profiles.crashes import services as crash_services
 from profiles.users import keys, memory, merging, services as user_services, tokens
@@ -138,12 +140,19 @@ def _absorb(
 ) -> Absorbed:
     """Move everything of the absorbed user to the survivor, and write the survivor as both are together."""
     merged = merging.merge(survivor, absorbed, survivor_id=survivor_id, survivor_device_id=survivor_device_id)
+    ranges = [recording.range_of_signals(user_id) for user_id in (survivor_id, absorbed_id)]
     activity_services.move_history(absorbed_id, survivor_id)
     memory.move_memory(absorbed_id, survivor_id)
     tokens.move_tokens(absorbed_id, survivor_id)
     lost_crash_users = crash_services.move(absorbed_id, survivor_id)
     user_services.forget_user(absorbed_id)
-    save(merged.fields)
+    row = Activity(**{name: merged.fields[name] for name in user_services.ACTIVITY_COLUMNS})
+    match ranges:
+        case [(_, _) as own, (_, _) as others]:
+            timezone = App.objects.values_list("timezone", flat=True).get(id=app_id)
+            recording.fold_merged(row, own, others, ZoneInfo(timezone))
+    user_services.save_profiles([{name: merged.fields[name] for name in user_services.PROFILE_COLUMNS}])
+    user_services.save_activity([row])
     _count(app_id, survivor_id, survivor, absorbed_id, absorbed)
     return Absorbed(is_absorbed=True, lost_crash_users=lost_crash_users)
 
