@@ -42,6 +42,9 @@ EXPECTED: dict[str, Opens] = {
     # People
     "": Opens.SIGNED_IN,
     "password/": Opens.SIGNED_IN,
+    "account/": Opens.SIGNED_IN,
+    "account/keys/": Opens.SIGNED_IN,
+    "account/keys/<int:key_id>/revoke/": Opens.SIGNED_IN,
     "audit/": Opens.SUPERUSER,
     # An app
     APP + "freshness/": Opens.VIEWER,

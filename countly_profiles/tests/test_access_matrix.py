@@ -24,7 +24,7 @@ from PIL import Image
 from pytest_django.fixtures import Settings
 
 from countly_profiles.tests.access_expectations import APP, EXPECTED, Opens, expected
-from profiles.access.models import App, Membership
+from profiles.access.models import ApiKey, App, Membership
 from profiles.access.permissions import Role, has_role
 from profiles.access.services import create_app
 from profiles.tests.factories import make_crash, make_crash_group, make_funnel, make_person, make_user
@@ -103,6 +103,7 @@ def make_world(name: str) -> World:
         "<slug:name>": "user-details",
         "group_id": group.public_id,
         "merge_id": str(merge.id),
+        "key_id": str(ApiKey.objects.create(user=make_person(f"keeper of {name}"), digest=name, prefix=name).pk),
         "funnel_id": make_funnel(app, f"Funnel of {name}", "A", "B").public_id,
     }
     return World(app, values)

@@ -1,6 +1,7 @@
 """Apps and the people and programs that may see them."""
 
 import secrets
+from datetime import datetime
 from zoneinfo import available_timezones
 
 from django.conf import settings
@@ -179,7 +180,7 @@ class Membership(models.Model):
 
 
 class ApiKey(models.Model):
-    """A credential for programs, with the rights of its person. Only a digest is stored."""
+    """A credential for programs: its person's rights, at most. Only a digest is stored."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_keys")
     name = models.CharField(max_length=80, blank=True, default="")
@@ -189,12 +190,21 @@ class ApiKey(models.Model):
         help_text="The key's first characters, to recognise it.",
     )
     digest = models.CharField(max_length=64, unique=True, editable=False)
+    app = models.ForeignKey(
+        App, models.CASCADE, null=True, blank=True, related_name="+", help_text="Empty: every app of its person."
+    )
+    may_write = models.BooleanField(default=False, help_text="Else it only reads.")
     created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
     last_used_at = models.DateTimeField(null=True, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return f"{self.prefix}… of {self.user}"
+
+    def is_valid(self, now: datetime) -> bool:
+        """Whether it opens anything at that time, its person aside."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
 
 
 class AuditEntry(models.Model):

@@ -5,7 +5,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.db.models import F, QuerySet, Value
 from django.http import Http404, HttpRequest, HttpResponseBase
@@ -78,6 +78,13 @@ def app_view(
         return view(request, app, **kwargs)  # type: ignore[call-arg]  # ParamSpec cannot say "keywords only"
 
     return checked
+
+
+def signed_in(request: HttpRequest) -> User:
+    """Return the person of a view that `login_required`, `app_view` or `superuser_view` guards."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
 
 
 def superuser_view(view: Callable[Concatenate[HttpRequest, _P], HttpResponseBase]) -> Callable[..., HttpResponseBase]:

@@ -1,11 +1,12 @@
 """Addresses of sign-in, of the way in, and of what admins of an app configure."""
 
 from django.contrib.auth import views as auth_views
+from django.contrib.auth.decorators import login_required
 from django.urls import path
 
 from profiles.access.models import Membership
 from profiles.access.permissions import app_view, superuser_view
-from profiles.access.views import audit, way_in
+from profiles.access.views import account, audit, way_in
 
 ADMIN = Membership.Role.ADMIN
 
@@ -18,6 +19,9 @@ urlpatterns = [
         auth_views.PasswordChangeView.as_view(template_name="registration/change_password.html", success_url="/"),
         name="password_change",
     ),
+    path("account/", login_required(account.overview), name="account"),
+    path("account/keys/", login_required(account.keys), name="api_keys"),
+    path("account/keys/<int:key_id>/revoke/", login_required(account.revoke_key), name="revoke_api_key"),
     path("theme/", way_in.theme, name="theme"),
     path("audit/", superuser_view(audit.of_instance), name="audit"),
     path("apps/<public_id>/settings/audit/", app_view(audit.of_app, role=ADMIN), name="app_audit"),

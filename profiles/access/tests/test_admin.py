@@ -4,8 +4,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from profiles.access import api_keys
 from profiles.access.models import ApiKey, App, UidCounter
-from profiles.access.services import create_api_key
 from profiles.tests.factories import make_app
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +39,7 @@ def test_a_time_zone_that_does_not_exist_is_refused(admin: Client) -> None:
 
 
 def test_keys_are_revoked(admin: Client) -> None:
-    create_api_key(user=User.objects.get())
+    api_keys.create(user=User.objects.get())
     key = ApiKey.objects.get()
     admin.post("/admin/profiles/apikey/", {"action": "revoke", "_selected_action": [key.pk]})
     key.refresh_from_db()

@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 
-from profiles.access import services
+from profiles.access import api_keys
 
 
 class Command(BaseCommand):
@@ -15,10 +15,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("username")
         parser.add_argument("--name", default="", help="what the key is for")
+        parser.add_argument("--read-only", action="store_true", help="it changes nothing, whatever its person may")
 
     def handle(self, *args: Any, **options: Any) -> None:
         people = get_user_model().objects
         user = people.filter(**{get_user_model().USERNAME_FIELD: options["username"]}).first()
         if user is None:
             raise CommandError(f"There is no person with the username {options['username']!r}.")
-        self.stdout.write(services.create_api_key(user=user, name=options["name"]))
+        self.stdout.write(api_keys.create(user=user, name=options["name"], may_write=not options["read_only"]))
