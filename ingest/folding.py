@@ -21,12 +21,13 @@ from ingest.wire.events import Event
 from ingest.wire.metrics import DIRECT
 from ingest.wire.push_token import PushProvider
 from ingest.wire.request import SdkRequest
+from profiles import pictures
 from profiles.activity.recording import ViewEnd
 from profiles.activity.services import POSITIONS, DayTotals, EventRow, SessionFacts
 from profiles.activity.sessions import Signal
 from profiles.crashes.fingerprint import CrashFacts
 from profiles.crashes.services import Occurrence
-from profiles.users import keys, merging, pictures, properties
+from profiles.users import keys, merging, properties
 from profiles.users.memory import ConsentEntry, PropertyEntry
 from profiles.users.services import Activity, new_profile
 from profiles.users.tokens import TokenEntry
@@ -396,7 +397,9 @@ def _keeps(app: KnownApp, part: str) -> bool:
 def _with_picture(item: Understood) -> UserDetails | None:
     """Return the details of a request; an uploaded picture is one of them, by the address where it is kept."""
     details, uploaded = item.request.details, item.request.picture
-    address = pictures.store(item.app.public_id, uploaded.content) if uploaded is not None else None
+    address = (
+        pictures.store(item.app.public_id, uploaded.content, owner=str(item.user_id)) if uploaded is not None else None
+    )
     if address is None:
         return details
     named = details.named if details is not None else {}

@@ -15,7 +15,7 @@ HOUR = 3600
 DAYS_READ_AS_AGO = 30
 AVATAR_HUES = 12  # .hue-0 … .hue-11 in components.css
 UNKNOWN = "—"
-_OWN_PICTURE = re.compile(r"/apps/[0-9a-f]{24}/pictures/[0-9a-f]{40}\.jpg", re.ASCII)  # profiles.users.pictures
+_OWN_PICTURE = re.compile(r"/apps/[0-9a-f]{24}/pictures/[0-9a-f]{40}\.jpg", re.ASCII)  # profiles.pictures
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,11 +24,11 @@ from PIL import Image
 from pytest_django.fixtures import Settings
 
 from countly_profiles.tests.access_expectations import APP, EXPECTED, Opens, expected
+from profiles import pictures
 from profiles.access.models import ApiKey, App, Membership
 from profiles.access.permissions import Role, has_role
 from profiles.access.services import create_app
 from profiles.tests.factories import make_crash, make_crash_group, make_funnel, make_person, make_user
-from profiles.users import pictures
 from profiles.users.models import Merge
 
 pytestmark = pytest.mark.django_db
@@ -93,7 +93,7 @@ def make_world(name: str) -> World:
     )
     png = BytesIO()
     Image.new("RGB", (4, 4), "red" if name == "Ours" else "blue").save(png, "PNG")
-    picture = pictures.store(app.public_id, png.getvalue())
+    picture = pictures.store(app.public_id, png.getvalue(), owner="somebody")
     assert picture is not None
     values = {
         "public_id": app.public_id,

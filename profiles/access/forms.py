@@ -1,11 +1,16 @@
 """What a person may write about apps, members and their own account."""
 
 from typing import Any
+from zoneinfo import available_timezones
 
 from django import forms
+from django.core.validators import MinValueValidator
 from django.db.models import QuerySet
 
+from profiles.access.app_settings import key_is_taken
 from profiles.access.models import App
+
+ZONES = [(zone, zone) for zone in ["UTC", *sorted(available_timezones() - {"UTC"})]]
 
 
 class StyledForm(forms.Form):
@@ -40,3 +45,96 @@ class ApiKeyForm(StyledForm):
     def __init__(self, *args: Any, apps: QuerySet[App], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["app"].queryset = apps  # type: ignore[attr-defined]
+
+
+class NewAppForm(StyledForm):
+    """What an app begins with."""
+
+    name = forms.CharField(max_length=120)
+    timezone = forms.ChoiceField(label="Time zone", choices=ZONES, initial="UTC", help_text="Its days begin there.")
+    key = forms.RegexField(
+        r"^[\x21-\x7e]{8,128}$",
+        label="App key",
+        required=False,
+        help_text="Empty: a new one. Or the key that SDKs have already, when an app moves here.",
+        error_messages={"invalid": "8 to 128 letters, digits and signs, without spaces."},
+    )
+
+    def clean_key(self) -> str:
+        """Refuse a key that another app has or had."""
+        key: str = self.cleaned_data["key"]
+        if key and key_is_taken(key):
+            raise forms.ValidationError("Another app has this key already.")
+        return key
+
+
+class AppForm(forms.ModelForm[App]):
+    """What an app's admins may change at once."""
+
+    timezone = forms.ChoiceField(
+        label="Time zone",
+        choices=ZONES,
+        help_text="Its days begin there. Days that were counted before stay as they are.",
+    )
+
+    class Meta:
+        model = App
+        fields = (
+            "name",
+            "timezone",
+            "keeps_country",
+            "keeps_city",
+            "is_locked",
+            "requests_per_second",
+            "events_kept_days",
+            "requests_kept_days",
+            "users_kept_days",
+            "late_data",
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        style(self)
+        for name in ("requests_per_second", "events_kept_days", "requests_kept_days", "users_kept_days"):
+            self.fields[name].widget.attrs["min"] = 1
+            self.fields[name].validators.append(MinValueValidator(1))
+
+
+class IconForm(forms.Form):
+    """A picture that becomes the app's icon."""
+
+    MOST_BYTES = 5_000_000
+
+    icon = forms.FileField(label="Picture", widget=forms.FileInput(attrs={"class": "input", "accept": "image/*"}))
+
+    def clean_icon(self) -> bytes:
+        """Read the file, if it is not too large for an icon."""
+        file = self.cleaned_data["icon"]
+        if file.size > self.MOST_BYTES:
+            raise forms.ValidationError("The picture has more than 5 MB.")
+        content: bytes = file.read()
+        return content
+
+
+class GraceForm(StyledForm):
+    """For how long what is replaced stays valid."""
+
+    GRACES = [(30, "30 more days"), (90, "90 more days"), (7, "7 more days"), (1, "1 more day"), (0, "no longer")]
+
+    grace = forms.TypedChoiceField(label="The present one is valid", choices=GRACES, coerce=int)
+
+
+class SaltForm(GraceForm):
+    """A salt for checksums and how long requests are let in as before."""
+
+    salt = forms.CharField(
+        max_length=128,
+        required=False,
+        help_text="The same text as in the SDK's configuration. Empty: requests need no checksum.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
+    )
+    field_order = ["salt", "grace"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["grace"].label = "Requests as before are let in"

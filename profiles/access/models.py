@@ -32,6 +32,10 @@ class App(models.Model):
     Big tables carry the integer `id`; addresses and APIs carry the `public_id`.
     """
 
+    class LateData(models.TextChoices):
+        DROP = "drop", "Drop it"
+        FRESH = "fresh", "Keep it for a fresh anonymous user, without details"
+
     public_id = models.CharField(max_length=24, unique=True, default=new_public_id, editable=False)
     name = models.CharField(max_length=120)
     key = models.CharField("app key", max_length=128, unique=True, default=new_app_key)
@@ -72,6 +76,13 @@ class App(models.Model):
     requests_per_second = models.PositiveIntegerField(
         null=True, blank=True, help_text="Beyond it, SDKs are told to come later; empty: as the instance allows."
     )
+    late_data = models.CharField(
+        "older data of deleted users",
+        max_length=5,
+        choices=LateData.choices,
+        default=LateData.DROP,
+        help_text="What becomes of data that a device recorded before its user was deleted, and sends afterwards.",
+    )
     keeps_country = models.BooleanField("keep countries", default=True)
     keeps_city = models.BooleanField(
         "keep cities", default=True, help_text="Regions and coordinates are kept with cities, or not at all."
@@ -94,6 +105,11 @@ class App(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("directory:users", args=[self.public_id])
+
+    @property
+    def icon_url(self) -> str | None:
+        """The address of the app's icon, for members; None where it has none."""
+        return f"/apps/{self.public_id}/pictures/{self.icon}" if self.icon else None
 
     @property
     def takes_data(self) -> bool:

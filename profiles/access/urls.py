@@ -6,7 +6,7 @@ from django.urls import path
 
 from profiles.access.models import Membership
 from profiles.access.permissions import app_view, superuser_view
-from profiles.access.views import account, audit, way_in
+from profiles.access.views import account, apps, audit, way_in
 
 ADMIN = Membership.Role.ADMIN
 
@@ -24,5 +24,14 @@ urlpatterns = [
     path("account/keys/<int:key_id>/revoke/", login_required(account.revoke_key), name="revoke_api_key"),
     path("theme/", way_in.theme, name="theme"),
     path("audit/", superuser_view(audit.of_instance), name="audit"),
+    path("apps/new/", superuser_view(apps.create), name="new_app"),
+    path("apps/<public_id>/light/", app_view(apps.light), name="app_light"),
+    path("apps/<public_id>/settings/", app_view(apps.general, role=ADMIN), name="app_settings"),
+    path("apps/<public_id>/settings/icon/", app_view(apps.icon, role=ADMIN), name="app_icon"),
+    path("apps/<public_id>/settings/state/", app_view(apps.set_state, role=ADMIN), name="app_state"),
+    path("apps/<public_id>/settings/sdk/", app_view(apps.sdk, role=ADMIN), name="app_sdk"),
+    path("apps/<public_id>/settings/sdk/key/", app_view(apps.rotate_key, role=ADMIN), name="rotate_app_key"),
+    path("apps/<public_id>/settings/sdk/old-key/", app_view(apps.retire_key, role=ADMIN), name="retire_app_key"),
+    path("apps/<public_id>/settings/sdk/salt/", app_view(apps.set_salt, role=ADMIN), name="set_app_salt"),
     path("apps/<public_id>/settings/audit/", app_view(audit.of_app, role=ADMIN), name="app_audit"),
 ]

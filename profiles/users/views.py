@@ -2,8 +2,8 @@
 
 from django.http import Http404, HttpRequest, HttpResponse
 
+from profiles import pictures
 from profiles.access.models import App
-from profiles.users import pictures
 
 _SECONDS_CACHED = 86_400  # a picture's name changes with its pixels
 

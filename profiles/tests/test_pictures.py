@@ -8,9 +8,8 @@ import pytest
 from django.test import Client
 from PIL import Image
 
-from profiles import wording
+from profiles import pictures, wording
 from profiles.tests.factories import make_people
-from profiles.users import pictures
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +60,7 @@ class TestThumbnail:
 class TestAddress:
     def test_members_see_it_and_strangers_do_not(self, client: Client) -> None:
         people = make_people()
-        address = pictures.store(people.app.public_id, picture())
+        address = pictures.store(people.app.public_id, picture(), owner="somebody")
         assert address is not None
         assert wording.safe_picture_url(address) == address
         assert client.get(address).status_code == 302

@@ -1,10 +1,11 @@
-"""Uploaded pictures of app users: judged by their content, drawn anew and small, kept under a name of their own.
+"""Uploaded pictures of app users and icons of apps: judged by content, drawn anew and small, under names of our own.
 
 Nothing of an uploaded file survives but its pixels: no script, metadata or second format can hide in what is served.
 """
 
 import io
 import re
+from collections.abc import Iterable
 from hashlib import sha1
 
 from django.core.files.base import ContentFile
@@ -16,6 +17,7 @@ MOST_PIXELS = 40_000_000  # what a phone's camera takes; more is an attack on ou
 _FORMATS = ("PNG", "JPEG", "GIF")
 _QUALITY = 85
 _NAME = re.compile(r"[0-9a-f]{40}\.jpg", re.ASCII)
+_ADDRESS = re.compile(r"/apps/[0-9a-f]{24}/pictures/[0-9a-f]{40}\.jpg", re.ASCII)
 
 
 def thumbnail(content: bytes) -> bytes | None:
@@ -36,12 +38,15 @@ def thumbnail(content: bytes) -> bytes | None:
         return None
 
 
-def store(app_public_id: str, content: bytes) -> str | None:
-    """Keep a picture and return its address on this server, or None if it is none. Same pixels, same address."""
+def store(app_public_id: str, content: bytes, *, owner: str) -> str | None:
+    """Keep a picture and return its address on this server, or None if it is none.
+
+    Same pixels of the same owner, same address; of two owners, two: one can be forgotten without the other.
+    """
     small = thumbnail(content)
     if small is None:
         return None
-    name = f"{sha1(small, usedforsecurity=False).hexdigest()}.jpg"
+    name = f"{sha1(owner.encode() + small, usedforsecurity=False).hexdigest()}.jpg"
     path = _path(app_public_id, name)
     if not default_storage.exists(path):
         default_storage.save(path, ContentFile(small))
@@ -56,6 +61,26 @@ def load(app_public_id: str, name: str) -> bytes | None:
     with default_storage.open(path) as file:
         content: bytes = file.read()
         return content
+
+
+def name_in(address: str | None) -> str:
+    """Return the name of a picture of ours in its address; nothing in any other."""
+    name = (address or "").rpartition("/")[2]
+    return name if name and _ADDRESS.fullmatch(address or "") else ""
+
+
+def forget(app_public_id: str, names: Iterable[str]) -> None:
+    """Delete pictures; those that are not there are passed over."""
+    for name in names:
+        if _NAME.fullmatch(name):
+            default_storage.delete(_path(app_public_id, name))
+
+
+def forget_all(app_public_id: str) -> None:
+    """Delete every picture of an app."""
+    folder = f"pictures/{app_public_id}"
+    if default_storage.exists(folder):
+        forget(app_public_id, default_storage.listdir(folder)[1])
 
 
 def _path(app_public_id: str, name: str) -> str:
