@@ -31,6 +31,8 @@ except ValueError as damaged:
 SECRET_KEY = env.text("SECRET_KEY") or services.read_secret_key(DATA_DIR)
 IS_SECRET_KEY_TEMPORARY = not SECRET_KEY
 SECRET_KEY = SECRET_KEY or secrets.token_urlsafe(50)
+# What devices of deleted users are remembered under. Set it to the old SECRET_KEY before that is ever changed.
+TOMBSTONE_KEY = env.text("TOMBSTONE_KEY") or SECRET_KEY
 
 DEBUG = env.flag("DEBUG", default=False)
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
@@ -233,6 +235,7 @@ CELERY_TASK_ROUTES = {
     "profiles.funnels.tasks.compute_funnel": {"queue": "bulk"},
     "profiles.funnels.tasks.count_wanted_reports": {"queue": "bulk"},
     "profiles.funnels.tasks.forget_deleted_funnels": {"queue": "bulk"},
+    "profiles.privacy.tasks.*": {"queue": "bulk"},
 }
 CELERY_TASK_TIME_LIMIT = 900
 CELERY_TIMEZONE = "UTC"
@@ -274,6 +277,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "options": {"expires": 5.0},
     },
     "refresh-distributions": {"task": "profiles.engagement.tasks.refresh_distributions", "schedule": 600.0},
+    "work-on-erasures": {
+        "task": "profiles.privacy.tasks.work_on_erasures",
+        "schedule": 2.0,
+        "options": {"expires": 2.0},
+    },
     "forget-deleted-funnels": {
         "task": "profiles.funnels.tasks.forget_deleted_funnels",
         "schedule": 60.0,

@@ -32,6 +32,7 @@ class KnownApp:
     requests_per_second: int | None
     keeps_country: bool
     keeps_city: bool
+    late_data: str
 
 
 _by_key: dict[str, tuple[float, KnownApp | None]] = {}
@@ -76,6 +77,7 @@ def _known(app: App) -> KnownApp:
         requests_per_second=app.requests_per_second,
         keeps_country=app.keeps_country,
         keeps_city=app.keeps_city,
+        late_data=app.late_data,
     )
 
 

@@ -24,10 +24,12 @@ from ingest.folding import Folded, Folder, Understood, needs_profile
 from ingest.inbox import Settlement, Verdict, Waiting
 from ingest.wire.refusal import Refusal
 from ingest.wire.request import RawRequest, parse
+from profiles.access.models import App
 from profiles.activity import recording, services as activity_services
 from profiles.activity.models import Stale
 from profiles.crashes import services as crash_services
 from profiles.identity import services as identity_services
+from profiles.privacy import tombstones
 from profiles.users import device_models, keys, memory, services as user_services, tokens
 from profiles.users.identities import Identities, load_identities
 from profiles.users.locks import lock_shards
@@ -160,7 +162,7 @@ class _Batch:
 
     def apply(self) -> None:
         """Settle every request of the batch."""
-        understood = self._without_duplicates(self._understand())
+        understood = self._without_deleted(self._without_duplicates(self._understand()))
         identities = self._identities(understood)
         for stage in _stages(understood):
             self._merge(stage, identities)
@@ -219,6 +221,26 @@ class _Batch:
                 known.add(pair)
             fresh.append(item)
         return fresh
+
+    def _without_deleted(self, understood: list[Understood]) -> list[Understood]:
+        """Leave out what devices recorded before their user was deleted, or its details, as the app has it.
+
+        What is left out is filed without a word of it. Read under the shards' locks, which a deletion holds too.
+        """
+        deleted = tombstones.spans_of({item.device_key for item in understood})
+        if not deleted:
+            return understood
+        staying = []
+        for item in understood:
+            if not tombstones.covers(deleted.get(item.device_key, ()), item.request.at):
+                staying.append(item)
+            elif item.app.late_data == App.LateData.FRESH:
+                item.request = replace(item.request, details=None, picture=None)
+                staying.append(item)
+            else:
+                bare = replace(item.waiting, query=b"", body=b"", content_type="", ip="", user_agent="")
+                self.settlements.append(_refused(bare, "user_deleted"))
+        return staying
 
     def _identities(self, understood: Iterable[Understood]) -> Identities:
         """Load whose the devices are, and make sure that the shards of all users in play are held."""

@@ -4,8 +4,13 @@ from importlib import import_module
 
 from django.apps import AppConfig
 
-# Subjects that bring columns and conditions of their own to the user list.
-REGISTRATIONS = ["profiles.engagement.columns", "profiles.engagement.conditions", "profiles.funnels.conditions"]
+# Subjects that bring columns, conditions and actions of their own to the user list.
+REGISTRATIONS = [
+    "profiles.engagement.columns",
+    "profiles.engagement.conditions",
+    "profiles.funnels.conditions",
+    "profiles.privacy.list_actions",
+]
 
 
 class ProfilesConfig(AppConfig):

@@ -22,6 +22,7 @@ from profiles.crashes.models import (
 )
 from profiles.engagement.models import Engagement, EngagementDistribution
 from profiles.funnels.models import Funnel, FunnelCompletion, FunnelReport, FunnelStep
+from profiles.privacy.models import Erasure, Tombstone
 from profiles.users.models import (
     AppUser,
     ConsentChange,
@@ -55,6 +56,7 @@ __all__ = [
     "DeviceToken",
     "Engagement",
     "EngagementDistribution",
+    "Erasure",
     "Event",
     "EventKey",
     "Funnel",
@@ -68,6 +70,7 @@ __all__ = [
     "Session",
     "SessionSignal",
     "Stale",
+    "Tombstone",
     "UidCounter",
     "UserActivity",
 ]

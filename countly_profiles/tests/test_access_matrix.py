@@ -28,6 +28,7 @@ from profiles import pictures
 from profiles.access.models import ApiKey, App, Membership
 from profiles.access.permissions import Role, has_role
 from profiles.access.services import create_app
+from profiles.privacy.models import Erasure
 from profiles.tests.factories import make_crash, make_crash_group, make_funnel, make_person, make_user
 from profiles.users.models import Merge
 
@@ -103,6 +104,7 @@ def make_world(name: str) -> World:
         "<slug:name>": "user-details",
         "group_id": group.public_id,
         "merge_id": str(merge.id),
+        "erasure_id": str(Erasure.objects.create(app=app, asked_by="x", asked_at=NOW, users_total=1).pk),
         "key_id": str(ApiKey.objects.create(user=make_person(f"keeper of {name}"), digest=name, prefix=name).pk),
         "funnel_id": make_funnel(app, f"Funnel of {name}", "A", "B").public_id,
     }

@@ -107,7 +107,7 @@ class TestApplied:
                 events=[{"key": "x"}],
             )
             send(app, device_id, 5, end_session=1, session_duration=5, user_details={"custom": {"a": 1}})
-        with django_assert_num_queries(28):
+        with django_assert_num_queries(29):
             apply.apply_waiting()
 
 

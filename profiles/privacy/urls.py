@@ -1,0 +1,14 @@
+"""Addresses of deletions, exports of persons and what is kept, below /apps/<public id>/."""
+
+from django.urls import path
+
+from profiles.access.permissions import Role, app_view
+from profiles.privacy import views
+
+app_name = "privacy"
+
+urlpatterns = [
+    path("list/delete/", app_view(views.delete, role=Role.ADMIN), name="delete"),
+    path("settings/privacy/", app_view(views.overview, role=Role.ADMIN), name="overview"),
+    path("settings/privacy/<int:erasure_id>/", app_view(views.erasure, role=Role.ADMIN), name="erasure"),
+]

@@ -1,0 +1,82 @@
+"""Pages of deletions: what would go, the typed confirmation, how far it is, the receipt."""
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from profiles.access.models import App
+from profiles.access.origin import client_address
+from profiles.access.permissions import signed_in
+from profiles.directory.audience import Audience, count_users, counted_in_words, users_of
+from profiles.directory.filters.tree import FilterError
+from profiles.privacy import erasures
+from profiles.privacy.models import Erasure
+from profiles.wording import Clock
+
+RECEIPTS_SHOWN = 50
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete(request: HttpRequest, app: App) -> HttpResponse:
+    """Say what is held on some users, table by table, and delete it when the confirmation is typed."""
+    parameters = request.POST if request.method == "POST" else request.GET
+    context: dict[str, Any] = {"app": app, "tab": "privacy"}
+    try:
+        audience = Audience.read(parameters)
+    except FilterError as error:
+        return render(request, "privacy/delete.html", context | {"error": str(error)}, status=400)
+    count = count_users(app, audience)
+    expected = _confirmation(app, audience, count)
+    # What was read on the page is what is confirmed, although somebody may have come since.
+    read = parameters.get("expected", expected)
+    if request.method == "POST" and read and parameters.get("typed", "").strip() == read:
+        erasure = erasures.ask(
+            app, audience, by=signed_in(request), now=datetime.now(tz=UTC), address=client_address(request)
+        )
+        return redirect(erasure)
+    context |= {
+        "audience": audience,
+        "words": counted_in_words(app, count, audience),
+        "count": count,
+        "expected": expected,
+        "is_mistyped": request.method == "POST",
+        "held": erasures.held_on(app, audience),
+        "back_url": reverse("directory:users", args=[app.public_id]),
+    }
+    return render(request, "privacy/delete.html", context)
+
+
+def _confirmation(app: App, audience: Audience, count: int) -> str:
+    """Return what has to be typed: a user's device id, or how many they are."""
+    if len(audience.picked) == 1:
+        return users_of(app, audience).values_list("device_id", flat=True).first() or ""
+    return f"delete {count} users" if count else ""
+
+
+@require_safe
+def overview(request: HttpRequest, app: App) -> HttpResponse:
+    """List the deletions of an app, the last one first."""
+    found = list(Erasure.objects.filter(app=app).order_by("-id")[:RECEIPTS_SHOWN])
+    context = {"app": app, "tab": "privacy", "erasures": found, "clock": _clock(app)}
+    return render(request, "privacy/overview.html", context)
+
+
+@require_safe
+def erasure(request: HttpRequest, app: App, erasure_id: int) -> HttpResponse:
+    """Show how far a deletion is, then its receipt; htmx asks for the middle of the page alone."""
+    found = get_object_or_404(Erasure.objects.filter(app=app), pk=erasure_id)
+    found.app = app
+    context = {"app": app, "tab": "privacy", "erasure": found, "clock": _clock(app)}
+    template = "privacy/_erasure.html" if request.headers.get("HX-Request") else "privacy/erasure.html"
+    response = render(request, template, context)
+    response["Vary"] = "HX-Request"
+    return response
+
+
+def _clock(app: App) -> Clock:
+    return Clock(datetime.now(tz=UTC), ZoneInfo(app.timezone))
