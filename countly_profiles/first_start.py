@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command, get_commands
 
-from profiles.access.models import App
+from profiles.access.models import App, AppErasure
 from profiles.access.services import create_app
 from profiles.funnels.models import Funnel
 from profiles.funnels.services import StepInput, create_funnel
@@ -46,11 +46,11 @@ def ensure_administrator(password: str) -> bool:
 
 
 def ensure_demo_app() -> Demo:
-    """Make the demo app where there is no app yet, and return it; nothing where people have apps of their own only."""
+    """Make the demo app on a fresh instance, and return it; nothing where people have or had apps of their own."""
     existing = App.objects.filter(is_demo=True).order_by("pk").first()
     if existing:
         return Demo(key=existing.key, is_new=False)
-    if App.objects.exists():
+    if App.objects.exists() or AppErasure.objects.exists():
         return NO_DEMO
     app = create_app(name=DEMO_NAME, timezone=_DEMO_TIMEZONE, is_demo=True)
     for position, (funnel, steps) in enumerate(_demo_funnels(app)):

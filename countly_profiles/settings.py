@@ -282,6 +282,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 2.0,
         "options": {"expires": 2.0},
     },
+    "work-on-app-erasures": {
+        "task": "profiles.privacy.tasks.work_on_app_erasures",
+        "schedule": 2.0,
+        "options": {"expires": 2.0},
+    },
     "forget-deleted-funnels": {
         "task": "profiles.funnels.tasks.forget_deleted_funnels",
         "schedule": 60.0,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.contrib.auth.decorators import login_required
 from django.urls import URLPattern, URLResolver, include, path
 
 from countly_profiles import frame, health
 from profiles.access.permissions import app_view
+from profiles.privacy import views as privacy_views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("ingest.urls")),
@@ -16,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics", health.metrics),
     path("admin/", admin.site.urls),
     path("", include("profiles.access.urls")),
+    path("erasures/", login_required(privacy_views.app_erasures), name="app_erasures"),
     path("apps/<public_id>/freshness/", app_view(frame.freshness), name="freshness"),
     path("apps/<public_id>/", include("profiles.users.urls")),
     path("apps/<public_id>/", include("profiles.directory.urls")),

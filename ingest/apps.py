@@ -1,5 +1,7 @@
 """The wire as a Django app."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -8,3 +10,8 @@ class IngestConfig(AppConfig):
 
     name = "ingest"
     verbose_name = "Ingest"
+
+    def ready(self) -> None:
+        """Let the deletion of an app reach what waits here; models can be imported from now on."""
+        forget_app = import_module("ingest.inbox").forget_app
+        import_module("profiles.privacy.app_erasure").register_inbox(forget_app)

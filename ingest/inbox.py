@@ -233,6 +233,13 @@ def resubmit_refused(since: datetime, reason: str = "") -> int:
         return count
 
 
+def forget_app(app_id: int) -> int:
+    """Delete what waits for an app, and return how many; the caller holds every shard's lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM ingest_inboxrequest WHERE app_id = %s", [app_id])
+        return int(cursor.rowcount)
+
+
 def applied_digests(floors: dict[UUID, datetime]) -> set[tuple[UUID, UUID]]:
     """Return (device key, digest) of what was applied for each device since its floor.
 

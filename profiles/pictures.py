@@ -76,11 +76,11 @@ def forget(app_public_id: str, names: Iterable[str]) -> None:
             default_storage.delete(_path(app_public_id, name))
 
 
-def forget_all(app_public_id: str) -> None:
-    """Delete every picture of an app."""
+def forget_all(app_public_id: str, *, but: str = "") -> None:
+    """Delete every picture of an app, one perhaps excepted."""
     folder = f"pictures/{app_public_id}"
     if default_storage.exists(folder):
-        forget(app_public_id, default_storage.listdir(folder)[1])
+        forget(app_public_id, [name for name in default_storage.listdir(folder)[1] if name != but])
 
 
 def _path(app_public_id: str, name: str) -> str:

@@ -45,6 +45,7 @@ EXPECTED: dict[str, Opens] = {
     "account/": Opens.SIGNED_IN,
     "account/keys/": Opens.SIGNED_IN,
     "account/keys/<int:key_id>/revoke/": Opens.SIGNED_IN,
+    "erasures/": Opens.SIGNED_IN,
     "audit/": Opens.SUPERUSER,
     "apps/new/": Opens.SUPERUSER,
     # An app
@@ -69,6 +70,7 @@ EXPECTED: dict[str, Opens] = {
     APP + "list/export/progress/": Opens.ANALYST,
     APP + "^users/(?P<uid>[^/]+)/(?P<direction>previous|next)/$": Opens.VIEWER,
     APP + "list/delete/": Opens.ADMIN,
+    APP + "settings/erase/": Opens.ADMIN,
     APP + "settings/privacy/": Opens.ADMIN,
     APP + "settings/privacy/<int:erasure_id>/": Opens.ADMIN,
     APP + "crashes/": Opens.VIEWER,

@@ -174,6 +174,13 @@ class AppErasure(models.Model):
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.app_name}: {self.get_stage_display()}"
 
+    @property
+    def fraction(self) -> float:
+        """How much of it is done, 0 to 1: users are nearly all of the work."""
+        if self.finished_at is not None:
+            return 1.0
+        return min(1.0, self.users_done / self.users_total) if self.users_total else 0.0
+
 
 class Membership(models.Model):
     """What one person may do with one app."""

@@ -48,12 +48,14 @@ def forget(app: App, user_ids: Collection[UUID], now: datetime, *, may_come_back
     if not ids:
         return Forgotten(0, Counter())
     spans = _spans(ids, now)
-    devices = _devices(spans, now)
+    others = set(AppUser.objects.filter(id__in={key for key, _ in spans}).values_list("id", flat=True)) - set(ids)
+    # Of a device that merged and went on as somebody else, raw requests are theirs up to the merge only.
+    devices = {key: until if key in others else now for key, (_, until) in spans}
     stored = _pictures_of(ids)
     crash_numbers.forget_users(ids)
     rows = Counter({"profiles_merge": _forget_undone_merges(ids)})
     for holding in holdings():
-        rows[holding.table] += _delete(holding, ids, devices)
+        rows[holding.table] += _delete(holding, devices.keys() - others, devices)
     count_users(
         _minus((app.pk, shard_of(key)) for key in ids),
         _minus((app.pk, shard_of(key)) for key, user in users.items() if user.is_identified),
@@ -83,12 +85,6 @@ def _spans(user_ids: Collection[UUID], now: datetime) -> list[tuple[UUID, Span]]
     return spans
 
 
-def _devices(spans: Collection[tuple[UUID, Span]], now: datetime) -> dict[UUID, datetime]:
-    """Return up to when the raw requests of each device are theirs: to the end, unless it went on as somebody else."""
-    others = set(AppUser.objects.filter(id__in=[key for key, _ in spans]).values_list("id", flat=True))
-    return {key: until if key in others else now for key, (_, until) in spans}
-
-
 def _pictures_of(user_ids: Collection[UUID]) -> set[str]:
     """Return the names of the pictures that are kept of users, present and former."""
     values = {
@@ -108,7 +104,6 @@ def _delete(holding: Holding, user_ids: Collection[UUID], devices: Mapping[UUID,
     users = array_literal(user_ids, "uuid")
     with connection.cursor() as cursor:
         if holding.is_by_device:
-            # Of a device that merged and went on as somebody else, only what it stamped before the merge.
             cursor.execute(
                 f'DELETE FROM "{holding.table}" r'  # noqa: S608 - a table of ours
                 " USING unnest(%s::uuid[], %s::timestamptz[]) AS d (key, until)"

@@ -9,6 +9,7 @@ app_name = "privacy"
 
 urlpatterns = [
     path("list/delete/", app_view(views.delete, role=Role.ADMIN), name="delete"),
+    path("settings/erase/", app_view(views.erase_app, role=Role.ADMIN), name="erase_app"),
     path("settings/privacy/", app_view(views.overview, role=Role.ADMIN), name="overview"),
     path("settings/privacy/<int:erasure_id>/", app_view(views.erasure, role=Role.ADMIN), name="erasure"),
 ]

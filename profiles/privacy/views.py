@@ -1,5 +1,6 @@
 """Pages of deletions: what would go, the typed confirmation, how far it is, the receipt."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,14 +10,17 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from profiles.access.models import App
+from profiles.access.models import App, AppErasure
 from profiles.access.origin import client_address
 from profiles.access.permissions import signed_in
+from profiles.access.querysets import user_totals
 from profiles.directory.audience import Audience, count_users, counted_in_words, users_of
 from profiles.directory.filters.tree import FilterError
-from profiles.privacy import erasures
+from profiles.privacy import app_erasure, erasures
 from profiles.privacy.models import Erasure
 from profiles.wording import Clock
+
+Kind = AppErasure.Kind
 
 RECEIPTS_SHOWN = 50
 
@@ -73,6 +77,45 @@ def erasure(request: HttpRequest, app: App, erasure_id: int) -> HttpResponse:
     found.app = app
     context = {"app": app, "tab": "privacy", "erasure": found, "clock": _clock(app)}
     template = "privacy/_erasure.html" if request.headers.get("HX-Request") else "privacy/erasure.html"
+    response = render(request, template, context)
+    response["Vary"] = "HX-Request"
+    return response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def erase_app(request: HttpRequest, app: App) -> HttpResponse:
+    """Reset or delete an app when its name is typed; the demo app goes with one click."""
+    kind = Kind.RESET if (request.POST or request.GET).get("kind") == Kind.RESET else Kind.DELETE
+    is_meant = request.POST.get("typed", "").strip() == app.name or (app.is_demo and kind is Kind.DELETE)
+    if request.method == "POST" and is_meant:
+        now = datetime.now(tz=UTC)
+        with suppress(app_erasure.ErasingAlreadyError):  # asked twice is asked once
+            app_erasure.ask(app, kind, by=signed_in(request), now=now, address=client_address(request))
+        return redirect("app_erasures")
+    context = {
+        "app": app,
+        "tab": "general",
+        "kind": kind,
+        "is_mistyped": request.method == "POST",
+        "users": user_totals(app).everybody,
+    }
+    return render(request, "privacy/erase_app.html", context)
+
+
+@require_safe
+def app_erasures(request: HttpRequest) -> HttpResponse:
+    """Show how far resets and deletions of apps are, and receipts: those one asked for, to superusers all."""
+    user = signed_in(request)
+    found = AppErasure.objects.order_by("-id")
+    if not user.is_superuser:
+        found = found.filter(asked_by=user.get_username())
+    erasures_shown = list(found[:RECEIPTS_SHOWN])
+    context = {
+        "erasures": erasures_shown,
+        "is_waiting": any(one.finished_at is None for one in erasures_shown),
+        "clock": Clock(datetime.now(tz=UTC), ZoneInfo("UTC")),
+    }
+    template = "privacy/_app_erasures.html" if request.headers.get("HX-Request") else "privacy/app_erasures.html"
     response = render(request, template, context)
     response["Vary"] = "HX-Request"
     return response
