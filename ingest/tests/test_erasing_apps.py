@@ -3,10 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
-from countly_profiles import first_start
 from ingest.models import InboxRequest
 from ingest.tests.sending import apply_all, post, send, user_of
 from ingest.tests.tables import dump
@@ -117,15 +115,3 @@ def test_the_name_has_to_be_typed_and_asking_twice_is_asking_once(client: Client
     assert "being deleted" in client.get(f"/apps/{people.app.public_id}/settings/").content.decode()
     client.force_login(people.bob)
     assert "Kahve" not in client.get("/erasures/").content.decode()
-
-
-def test_the_demo_goes_with_one_click_and_does_not_come_back(client: Client) -> None:
-    first_start.ensure_demo_app()
-    demo = App.objects.get()
-    client.force_login(User.objects.create_superuser("root"))
-    assert "Remove the demo" in client.get(demo.get_absolute_url()).content.decode()
-    client.post(f"/apps/{demo.public_id}/settings/erase/", {"kind": "delete"})
-    finish()
-    assert not App.objects.exists()
-    assert first_start.ensure_demo_app() == first_start.NO_DEMO
-    assert "Make one" in client.get("/").content.decode()
