@@ -11,6 +11,8 @@ from django.conf import settings
 from countly_profiles import env
 from countly_profiles.embedded.throwaway import postgres_for_tests
 
+pytest_plugins = ["profiles.tests.browser"]
+
 
 def pytest_configure() -> None:
     """Set what differs in tests. Hashed names need `collectstatic`; a cache in memory needs no Valkey."""

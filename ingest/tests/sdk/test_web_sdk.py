@@ -1,7 +1,5 @@
 """Countly's Web SDK, unchanged, in Chromium on a page of another origin: what it was told is what the profile holds."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,17 +28,6 @@ USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Ge
 _DELIVER_MILLISECONDS = 20_000
 
 OpenPage = Callable[..., AbstractContextManager[Page]]
-
-
-@pytest.fixture
-def chromium() -> str:
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        reason = "tests in a browser need Chromium (Debian: apt install chromium)"
-        if os.environ.get("REQUIRE_CHROMIUM"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
 
 
 @pytest.fixture

@@ -1,40 +1,22 @@
-"""The user list in a real browser: fragments, history, keys, a phone, and no script at all.
-
-Skipped where there is no Chromium: on Debian, `apt-get install chromium`.
-"""
+"""The user list in a real browser: fragments, history, keys, a phone, and no script at all."""
 
 import re
-import shutil
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.test import Client
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import expect
 
 from profiles.access.models import AppTotals, Membership
+from profiles.tests.browser import OpenPage, assert_accessible
 from profiles.tests.factories import People, make_people, make_user
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 USERS = 60
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    # Playwright keeps an event loop in this thread, beside which Django forbids queries unless told otherwise.
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
@@ -53,19 +35,8 @@ def people() -> People:
     return people
 
 
-def _open(browser: Browser, live_server: LiveServer, people: People, *, script: bool = True, width: int = 1440) -> Page:
-    client = Client()
-    client.force_login(people.bob)
-    context = browser.new_context(java_script_enabled=script, viewport={"width": width, "height": 900})
-    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
-    page = context.new_page()
-    page.on("pageerror", lambda error: pytest.fail(str(error)))
-    page.goto(f"{live_server.url}{people.app.get_absolute_url()}")
-    return page
-
-
-def test_tab_sort_and_search_go_together_and_back(browser: Browser, live_server: LiveServer, people: People) -> None:
-    page = _open(browser, live_server, people)
+def test_tab_sort_and_search_go_together_and_back(open_page: OpenPage, people: People) -> None:
+    page = open_page(people.bob, people.app.get_absolute_url())
     page.get_by_role("link", name="Identified").click()
     expect(page).to_have_url(re.compile(r"\?tab=identified$"))
     page.get_by_role("link", name="Sessions").click()
@@ -83,8 +54,8 @@ def test_tab_sort_and_search_go_together_and_back(browser: Browser, live_server:
     expect(page.locator("#search")).to_have_value("")
 
 
-def test_keys_walk_the_rows(browser: Browser, live_server: LiveServer, people: People) -> None:
-    page = _open(browser, live_server, people)
+def test_keys_walk_the_rows(open_page: OpenPage, people: People) -> None:
+    page = open_page(people.bob, people.app.get_absolute_url())
     for key in "jjkj":
         page.keyboard.press(key)
     expect(page.locator("a.row-link").nth(1)).to_be_focused()
@@ -99,16 +70,16 @@ def test_keys_walk_the_rows(browser: Browser, live_server: LiveServer, people: P
     expect(page).to_have_url(re.compile(r"/users/3/\?from=&at=3$"))
 
 
-def test_pages_turn(browser: Browser, live_server: LiveServer, people: People) -> None:
-    page = _open(browser, live_server, people)
+def test_pages_turn(open_page: OpenPage, people: People) -> None:
+    page = open_page(people.bob, people.app.get_absolute_url())
     page.get_by_role("link", name="Next").click()
     expect(page.locator(".pager")).to_contain_text("51–60 of 60")
     page.get_by_role("link", name="Previous").click()
     expect(page.locator(".pager")).to_contain_text("1–50 of 60")
 
 
-def test_the_theme_turns_and_stays(browser: Browser, live_server: LiveServer, people: People) -> None:
-    page = _open(browser, live_server, people)
+def test_the_theme_turns_and_stays(open_page: OpenPage, people: People) -> None:
+    page = open_page(people.bob, people.app.get_absolute_url())
     page.get_by_role("button", name="Change theme").click()
     page.get_by_role("button", name="Change theme").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
@@ -116,10 +87,8 @@ def test_the_theme_turns_and_stays(browser: Browser, live_server: LiveServer, pe
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
-def test_a_phone_has_a_menu_and_no_sideways_scrolling(
-    browser: Browser, live_server: LiveServer, people: People
-) -> None:
-    page = _open(browser, live_server, people, width=390)
+def test_a_phone_has_a_menu_and_no_sideways_scrolling(open_page: OpenPage, people: People) -> None:
+    page = open_page(people.bob, people.app.get_absolute_url(), width=390)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     expect(page.get_by_role("navigation", name="Main")).to_be_hidden()
     page.get_by_role("button", name="Menu", exact=True).click()
@@ -128,8 +97,8 @@ def test_a_phone_has_a_menu_and_no_sideways_scrolling(
     expect(page.get_by_role("navigation", name="Main")).to_be_hidden()
 
 
-def test_it_works_without_scripts(browser: Browser, live_server: LiveServer, people: People) -> None:
-    page = _open(browser, live_server, people, script=False)
+def test_it_works_without_scripts(open_page: OpenPage, people: People) -> None:
+    page = open_page(people.bob, people.app.get_absolute_url(), script=False)
     page.get_by_role("link", name="Identified").click()
     page.locator("#search").fill("elif 1")
     page.locator("#search").press("Enter")
@@ -139,9 +108,9 @@ def test_it_works_without_scripts(browser: Browser, live_server: LiveServer, peo
 
 
 @pytest.mark.parametrize("script", [True, False])
-def test_ticked_rows_are_exported(browser: Browser, live_server: LiveServer, people: People, script: bool) -> None:
+def test_ticked_rows_are_exported(open_page: OpenPage, people: People, script: bool) -> None:
     Membership.objects.filter(user=people.bob).update(role=Membership.Role.ANALYST)
-    page = _open(browser, live_server, people, script=script)
+    page = open_page(people.bob, people.app.get_absolute_url(), script=script)
     page.get_by_label("Select Elif 00").check()
     page.get_by_label("Select Elif 02").check()
     page.get_by_role("button", name="Export").click()
@@ -152,3 +121,11 @@ def test_ticked_rows_are_exported(browser: Browser, live_server: LiveServer, peo
     assert [row.split(",")[1] for row in rows] == ["Name", "Elif 00", "Elif 02"]
     if script:
         expect(page.locator("#export-progress")).to_contain_text("All 2 rows are sent")
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("dark", [False, True])
+def test_everybody_can_read_it(open_page: OpenPage, people: People, width: int, dark: bool) -> None:
+    page = open_page(people.bob, people.app.get_absolute_url(), width=width, dark=dark)
+    assert_accessible(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == width

@@ -1,38 +1,20 @@
-"""The profile page in a real browser: choosing sessions, going back, searching, and no script at all.
+"""The profile page in a real browser: choosing sessions, going back, searching, and no script at all."""
 
-Skipped where there is no Chromium: on Debian, `apt-get install chromium`.
-"""
-
-import shutil
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.test import Client
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import expect
 
+from profiles.tests.browser import OpenPage, assert_accessible
 from profiles.tests.factories import People, make_day, make_event, make_people, make_session, make_user
 from profiles.users.models import AppUser
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    # Playwright keeps an event loop in this thread, beside which Django forbids queries unless told otherwise.
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
@@ -53,20 +35,14 @@ def user(people: People) -> AppUser:
     return user
 
 
-def _open(browser: Browser, live_server: LiveServer, people: People, user: AppUser, *, script: bool = True) -> Page:
-    client = Client()
-    client.force_login(people.bob)
-    context = browser.new_context(java_script_enabled=script, viewport={"width": 1440, "height": 900})
-    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
-    page = context.new_page()
-    page.goto(f"{live_server.url}/apps/{people.app.public_id}/users/{user.uid}/")
-    return page
+def _address(people: People, user: AppUser) -> str:
+    return f"/apps/{people.app.public_id}/users/{user.uid}/"
 
 
 def test_choosing_a_session_changes_the_address_and_only_the_events(
-    browser: Browser, live_server: LiveServer, people: People, user: AppUser
+    open_page: OpenPage, people: People, user: AppUser
 ) -> None:
-    page = _open(browser, live_server, people, user)
+    page = open_page(people.bob, _address(people, user))
     page.evaluate("document.querySelector('#session-history').dataset.mark = 'same'")
     events = page.locator("#event-timeline")
     expect(events).to_contain_text("tap_0_hours_ago")
@@ -85,10 +61,8 @@ def test_choosing_a_session_changes_the_address_and_only_the_events(
     expect(events).to_contain_text("tap_0_hours_ago")
 
 
-def test_turning_the_page_of_sessions_keeps_the_chosen_one(
-    browser: Browser, live_server: LiveServer, people: People, user: AppUser
-) -> None:
-    page = _open(browser, live_server, people, user)
+def test_turning_the_page_of_sessions_keeps_the_chosen_one(open_page: OpenPage, people: People, user: AppUser) -> None:
+    page = open_page(people.bob, _address(people, user))
     page.locator("#session-history tbody tr").nth(3).locator("a.row-link").click()
     expect(page.locator("#event-timeline")).to_contain_text("tap_3_hours_ago")
     chosen = page.url.split("session=")[1]
@@ -99,10 +73,8 @@ def test_turning_the_page_of_sessions_keeps_the_chosen_one(
     expect(page.locator("#event-timeline")).to_contain_text("tap_3_hours_ago")
 
 
-def test_the_timeline_is_drawn_and_turns_to_weeks(
-    browser: Browser, live_server: LiveServer, people: People, user: AppUser
-) -> None:
-    page = _open(browser, live_server, people, user)
+def test_the_timeline_is_drawn_and_turns_to_weeks(open_page: OpenPage, people: People, user: AppUser) -> None:
+    page = open_page(people.bob, _address(people, user))
     expect(page.locator("#timeline .uplot canvas")).to_have_count(1)
     page.get_by_role("link", name="Week", exact=True).click()
     expect(page.locator("#timeline")).to_contain_text("per week")
@@ -110,10 +82,8 @@ def test_the_timeline_is_drawn_and_turns_to_weeks(
     assert "unit=week" in page.url
 
 
-def test_properties_are_found_while_one_types(
-    browser: Browser, live_server: LiveServer, people: People, user: AppUser
-) -> None:
-    page = _open(browser, live_server, people, user)
+def test_properties_are_found_while_one_types(open_page: OpenPage, people: People, user: AppUser) -> None:
+    page = open_page(people.bob, _address(people, user))
     properties = page.locator("#custom-properties [data-property]")
     page.get_by_role("searchbox", name="Search properties").fill("PLA")
     expect(properties.filter(visible=True)).to_have_count(1)
@@ -121,10 +91,8 @@ def test_properties_are_found_while_one_types(
     expect(page.locator("#custom-properties [data-no-match]")).to_be_visible()
 
 
-def test_everything_works_without_scripts(
-    browser: Browser, live_server: LiveServer, people: People, user: AppUser
-) -> None:
-    page = _open(browser, live_server, people, user, script=False)
+def test_everything_works_without_scripts(open_page: OpenPage, people: People, user: AppUser) -> None:
+    page = open_page(people.bob, _address(people, user), script=False)
     expect(page.locator("#timeline svg.chart-still")).to_be_visible()
     page.locator("#session-history tbody tr").nth(3).locator("a.row-link").click()
     expect(page.locator("#event-timeline")).to_contain_text("tap_3_hours_ago")
@@ -137,13 +105,17 @@ def test_everything_works_without_scripts(
     expect(page.locator("#custom-properties [data-property]")).to_have_count(1)
 
 
-def test_nothing_breaks_the_content_policy_or_moves(
-    browser: Browser, live_server: LiveServer, people: People, user: AppUser
-) -> None:
-    page = _open(browser, live_server, people, user)
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("dark", [False, True])
+def test_everybody_can_read_it(open_page: OpenPage, people: People, user: AppUser, width: int, dark: bool) -> None:
+    page = open_page(people.bob, _address(people, user), width=width, dark=dark)
+    expect(page.locator("#timeline .uplot canvas")).to_have_count(1)
+    assert_accessible(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_nothing_moves_while_it_loads(open_page: OpenPage, people: People, user: AppUser) -> None:
+    page = open_page(people.bob, _address(people, user))
     page.reload()
     shift = page.evaluate(
         """() => new Promise((done) => {
@@ -153,5 +125,4 @@ def test_nothing_breaks_the_content_policy_or_moves(
             setTimeout(() => done(sum), 600);
         })"""
     )
-    assert complaints == []
     assert shift < 0.02
