@@ -64,6 +64,7 @@ EXPECTED: dict[str, Opens] = {
     APP + "users/<uid>/": Opens.VIEWER,
     APP + "users/<uid>/<slug:name>/": Opens.VIEWER,
     APP + "users/<uid>/merges/<merge_id>/undo/": Opens.ADMIN,
+    APP + "users/<uid>/export/": Opens.ADMIN,
     APP + "users/<uid>/neighbours/": Opens.VIEWER,
     APP + "list/export/": Opens.ANALYST,
     APP + "list/export/download/": Opens.ANALYST,

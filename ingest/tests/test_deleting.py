@@ -1,7 +1,9 @@
 """Deleting users: nothing of them is left in any table, numbers follow, and late data does not bring them back."""
 
+import csv
 import io
 import json
+import zipfile
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -248,3 +250,38 @@ def test_a_filter_that_cannot_be_read_deletes_nobody(client: Client, people: Peo
         assert client.post(address, asked | {"typed": "", "expected": ""}).status_code == 400
     assert client.post(address, {"user": "zzz", "typed": "", "expected": ""}).status_code == 200
     assert not Erasure.objects.exists()
+
+
+def exported(client: Client, people: People, user: AppUser) -> dict[str, bytes]:
+    """Download a user's zip as Alice, and return its files."""
+    client.force_login(people.alice)
+    answer = client.post(f"/apps/{people.app.public_id}/users/{user.uid}/export/")
+    with zipfile.ZipFile(io.BytesIO(b"".join(answer))) as packed:
+        assert packed.testzip() is None
+        return {name: packed.read(name) for name in packed.namelist()}
+
+
+def test_an_export_holds_every_table_that_a_deletion_empties(client: Client, people: People) -> None:
+    user = make_rich(people)
+    files = exported(client, people, user)
+    held = {one.holding.label.replace(" ", "_") for one in erasures.held_on(people.app, Audience(picked=(user.uid,)))}
+    assert {name.rpartition(".")[0] for name in files} - {"README"} == held
+    text = b"".join(files.values()).decode()
+    assert all(trace in text for trace in TRACES)
+    assert "Bora" not in text
+    assert len(json.loads(files["ingest_requests.json"])) == 15
+    events = json.loads(files["events.json"])
+    assert [event["key_key"] for event in events].count("buy") == 2
+    assert len(list(csv.reader(io.StringIO(files["events.csv"].decode())))) == len(events) + 1
+    assert AuditEntry.objects.get(action="exported").subject == f"user {user.uid}"
+
+
+def test_no_cell_of_an_export_is_a_formula(client: Client, people: People) -> None:
+    send(people.app, "phone", 0, user_details={"name": "=HYPERLINK(1)", "username": "+cmd", "email": "@a"})
+    apply_all()
+    files = exported(client, people, user_of(people.app, "phone"))
+    for name, content in files.items():
+        if name.endswith(".csv"):
+            for row in csv.reader(io.StringIO(content.decode())):
+                assert not [cell for cell in row if cell.startswith(("=", "+", "@"))], name
+    assert "'=HYPERLINK(1)" in files["app_users.csv"].decode()

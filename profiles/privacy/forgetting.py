@@ -48,9 +48,7 @@ def forget(app: App, user_ids: Collection[UUID], now: datetime, *, may_come_back
     if not ids:
         return Forgotten(0, Counter())
     spans = _spans(ids, now)
-    others = set(AppUser.objects.filter(id__in={key for key, _ in spans}).values_list("id", flat=True)) - set(ids)
-    # Of a device that merged and went on as somebody else, raw requests are theirs up to the merge only.
-    devices = {key: until if key in others else now for key, (_, until) in spans}
+    others, devices = _devices(ids, spans, now)
     stored = _pictures_of(ids)
     crash_numbers.forget_users(ids)
     rows = Counter({"profiles_merge": _forget_undone_merges(ids)})
@@ -83,6 +81,21 @@ def _spans(user_ids: Collection[UUID], now: datetime) -> list[tuple[UUID, Span]]
     for device, until, _ in mine:
         spans.append((device, (max((end for end in ends[device] if end < until), default=None), until)))
     return spans
+
+
+def devices_of(user_ids: Collection[UUID], now: datetime) -> dict[UUID, datetime]:
+    """Return the keys of users' devices, and up to when each one's raw requests are theirs."""
+    return _devices(user_ids, _spans(user_ids, now), now)[1]
+
+
+def _devices(
+    user_ids: Collection[UUID], spans: Collection[tuple[UUID, Span]], now: datetime
+) -> tuple[set[UUID], dict[UUID, datetime]]:
+    """Return who of the devices went on as somebody else after a merge, and up to when raw requests are these users':
+    of those up to the merge, of the others to the end.
+    """
+    others = set(AppUser.objects.filter(id__in={key for key, _ in spans}).values_list("id", flat=True)) - set(user_ids)
+    return others, {key: until if key in others else now for key, (_, until) in spans}
 
 
 def _pictures_of(user_ids: Collection[UUID]) -> set[str]:

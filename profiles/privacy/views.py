@@ -1,28 +1,49 @@
-"""Pages of deletions: what would go, the typed confirmation, how far it is, the receipt."""
+"""A person's data as a file; pages of deletions: what would go, the typed confirmation, how far it is, the receipt."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from profiles.access import audit
 from profiles.access.models import App, AppErasure
 from profiles.access.origin import client_address
 from profiles.access.permissions import signed_in
 from profiles.access.querysets import user_totals
 from profiles.directory.audience import Audience, count_users, counted_in_words, users_of
 from profiles.directory.filters.tree import FilterError
-from profiles.privacy import app_erasure, erasures
+from profiles.privacy import app_erasure, erasures, person_export
 from profiles.privacy.models import Erasure
+from profiles.users.querysets import find_user
 from profiles.wording import Clock
 
 Kind = AppErasure.Kind
 
 RECEIPTS_SHOWN = 50
+
+
+@require_POST
+def export_person(request: HttpRequest, app: App, uid: str) -> StreamingHttpResponse:
+    """Answer with everything that is held on a user. It stands in the audit log before the first byte leaves."""
+    user = find_user(app, uid)
+    if user is None:
+        raise Http404
+    address = client_address(request)
+    audit.record(request.user, app, audit.Action.EXPORTED, f"user {user.uid}", {"what": "everything"}, address=address)
+    return StreamingHttpResponse(
+        person_export.stream(app, user, datetime.now(tz=UTC)),
+        content_type="application/zip",
+        headers={
+            "Content-Disposition": f'attachment; filename="user-{user.uid}.zip"',
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
