@@ -8,6 +8,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from countly_profiles import frame, health
 from profiles.access.permissions import app_view
+from profiles.access.views.sign_in import to_sign_in
 from profiles.privacy import views as privacy_views
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -16,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("__lbheartbeat__", health.load_balancer_heartbeat),
     path("__version__", health.version),
     path("metrics", health.metrics),
+    path("admin/login/", to_sign_in),
     path("admin/", admin.site.urls),
     path("", include("profiles.access.urls")),
     path("erasures/", login_required(privacy_views.app_erasures), name="app_erasures"),

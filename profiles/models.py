@@ -1,6 +1,16 @@
 """Gathers the models of every subject for Django's app registry; nothing is defined here."""
 
-from profiles.access.models import ApiKey, App, AppErasure, AppTotals, AuditEntry, Membership, UidCounter
+from profiles.access.models import (
+    ApiKey,
+    App,
+    AppErasure,
+    AppTotals,
+    AuditEntry,
+    Invitation,
+    Membership,
+    SecondFactor,
+    UidCounter,
+)
 from profiles.activity.models import (
     AppDay,
     DailyActivity,
@@ -64,9 +74,11 @@ __all__ = [
     "FunnelReport",
     "FunnelStep",
     "Identity",
+    "Invitation",
     "Membership",
     "Merge",
     "PropertyChange",
+    "SecondFactor",
     "Session",
     "SessionSignal",
     "Stale",

@@ -25,7 +25,7 @@ from pytest_django.fixtures import Settings
 
 from countly_profiles.tests.access_expectations import APP, EXPECTED, Opens, expected
 from profiles import pictures
-from profiles.access.models import ApiKey, App, Membership
+from profiles.access.models import ApiKey, App, Invitation, Membership
 from profiles.access.permissions import Role, has_role
 from profiles.access.services import create_app
 from profiles.privacy.models import Erasure
@@ -96,8 +96,13 @@ def make_world(name: str) -> World:
     Image.new("RGB", (4, 4), "red" if name == "Ours" else "blue").save(png, "PNG")
     picture = pictures.store(app.public_id, png.getvalue(), owner="somebody")
     assert picture is not None
+    keeper = make_person(f"keeper of {name}")
+    member = Membership.objects.create(user=keeper, app=app)
+    invitation = Invitation.objects.create(app=app, note=name, digest=name, invited_by="x", expires_at=NOW)
     values = {
         "public_id": app.public_id,
+        "member_id": str(member.pk),
+        "invitation_id": str(invitation.pk),
         "uid": user.uid,
         "direction": "next",
         "name": picture.rpartition("/")[2],
@@ -105,7 +110,7 @@ def make_world(name: str) -> World:
         "group_id": group.public_id,
         "merge_id": str(merge.id),
         "erasure_id": str(Erasure.objects.create(app=app, asked_by="x", asked_at=NOW, users_total=1).pk),
-        "key_id": str(ApiKey.objects.create(user=make_person(f"keeper of {name}"), digest=name, prefix=name).pk),
+        "key_id": str(ApiKey.objects.create(user=keeper, digest=name, prefix=name).pk),
         "funnel_id": make_funnel(app, f"Funnel of {name}", "A", "B").public_id,
     }
     return World(app, values)

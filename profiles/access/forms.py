@@ -4,11 +4,13 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
+from django.contrib.auth.forms import UserCreationForm
+from django.contrib.auth.models import User
 from django.core.validators import MinValueValidator
 from django.db.models import QuerySet
 
 from profiles.access.app_settings import key_is_taken
-from profiles.access.models import App
+from profiles.access.models import App, Membership
 
 ZONES = [(zone, zone) for zone in ["UTC", *sorted(available_timezones() - {"UTC"})]]
 
@@ -138,3 +140,28 @@ class SaltForm(GraceForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["grace"].label = "Requests as before are let in"
+
+
+class InvitationForm(StyledForm):
+    """Whom an app's admin invites."""
+
+    note = forms.CharField(label="For whom", max_length=120, help_text="So that you know the link again.")
+    role = forms.ChoiceField(choices=Membership.Role.choices)
+
+
+class NewPersonForm(UserCreationForm[User]):
+    """An account of somebody who was invited."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields.pop("usable_password", None)
+        style(self)
+
+
+class CodeForm(StyledForm):
+    """A code of an authenticator app, or a recovery code."""
+
+    code = forms.CharField(
+        max_length=20,
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "text", "autofocus": True}),
+    )

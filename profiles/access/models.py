@@ -202,6 +202,45 @@ class Membership(models.Model):
         return f"{self.user} · {self.app} · {self.role}"
 
 
+class Invitation(models.Model):
+    """A link that makes whoever opens it a member of an app, once. Only a digest of it is stored."""
+
+    app = models.ForeignKey(App, models.CASCADE, related_name="invitations")
+    role = models.CharField(max_length=10, choices=Membership.Role.choices, default=Membership.Role.VIEWER)
+    note = models.CharField("for whom", max_length=120, help_text="So that you know the link again, such as a name.")
+    digest = models.CharField(max_length=64, unique=True)
+    invited_by = models.CharField(max_length=150)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    accepted_by = models.CharField(max_length=150, default="")
+    accepted_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.note} · {self.app} · {self.role}"
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether the link still works."""
+        return self.accepted_at is None and self.revoked_at is None and self.expires_at > now
+
+
+class SecondFactor(models.Model):
+    """A person's authenticator app: what is asked for after the password, once `confirmed_at` is set."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="second_factor"
+    )
+    secret = models.TextField(help_text="Sealed with the instance's key (profiles.sealing).")
+    confirmed_at = models.DateTimeField(null=True)
+    last_step = models.BigIntegerField(default=0, help_text="The half minute of the last code: none is taken twice.")
+    recovery_digests = models.JSONField(default=list, help_text="Of codes that open once, for who lost the phone.")
+    failures = models.IntegerField(default=0, help_text="Wrong codes since the last right one.")
+    failed_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"second factor of {self.user_id}"
+
+
 class ApiKey(models.Model):
     """A credential for programs: its person's rights, at most. Only a digest is stored."""
 

@@ -6,13 +6,15 @@ from django.urls import path
 
 from profiles.access.models import Membership
 from profiles.access.permissions import app_view, superuser_view
-from profiles.access.views import account, apps, audit, way_in
+from profiles.access.views import account, apps, audit, members, sign_in, way_in
 
 ADMIN = Membership.Role.ADMIN
 
 urlpatterns = [
     path("", way_in.home, name="home"),
-    path("login/", auth_views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("login/", sign_in.SignIn.as_view(), name="login"),
+    path("login/code/", sign_in.code, name="second_factor"),
+    path("invitations/<token>/", members.invitation, name="invitation"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
     path(
         "password/",
@@ -22,6 +24,7 @@ urlpatterns = [
     path("account/", login_required(account.overview), name="account"),
     path("account/keys/", login_required(account.keys), name="api_keys"),
     path("account/keys/<int:key_id>/revoke/", login_required(account.revoke_key), name="revoke_api_key"),
+    path("account/two-factor/", login_required(account.two_factor), name="two_factor"),
     path("theme/", way_in.theme, name="theme"),
     path("audit/", superuser_view(audit.of_instance), name="audit"),
     path("apps/new/", superuser_view(apps.create), name="new_app"),
@@ -33,5 +36,16 @@ urlpatterns = [
     path("apps/<public_id>/settings/sdk/key/", app_view(apps.rotate_key, role=ADMIN), name="rotate_app_key"),
     path("apps/<public_id>/settings/sdk/old-key/", app_view(apps.retire_key, role=ADMIN), name="retire_app_key"),
     path("apps/<public_id>/settings/sdk/salt/", app_view(apps.set_salt, role=ADMIN), name="set_app_salt"),
+    path("apps/<public_id>/settings/members/", app_view(members.listing, role=ADMIN), name="members"),
+    path(
+        "apps/<public_id>/settings/members/<int:member_id>/",
+        app_view(members.change_member, role=ADMIN),
+        name="change_member",
+    ),
+    path(
+        "apps/<public_id>/settings/invitations/<int:invitation_id>/",
+        app_view(members.change_invitation, role=ADMIN),
+        name="change_invitation",
+    ),
     path("apps/<public_id>/settings/audit/", app_view(audit.of_app, role=ADMIN), name="app_audit"),
 ]
