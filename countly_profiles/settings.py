@@ -208,6 +208,10 @@ DATABASE_DIR = env.text("DATABASE_DIR")
 MIN_FREE_DISK_BYTES = env.number("MIN_FREE_DISK_MB", 512) * 1024 * 1024 if DATABASE_DIR else 0
 MOST_WAITING = env.number("MOST_WAITING", 2_000_000)
 
+# Each web process lets in its share. 0: as many as come. Behind a proxy, set BEHIND_PROXY first: else it is the client.
+WEB_WORKERS = env.number("WEB_WORKERS", 2, minimum=1)
+REQUESTS_PER_SECOND_PER_ADDRESS = env.number("REQUESTS_PER_SECOND_PER_ADDRESS", 0)
+
 # Raw requests are kept to find retries, to be looked at, and to be applied again after a mended fault.
 REQUESTS_KEPT_DAYS = env.number("REQUESTS_KEPT_DAYS", 8)
 
@@ -282,6 +286,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 2.0,
         "options": {"expires": 2.0},
     },
+    "keep-no-longer": {"task": "profiles.privacy.tasks.keep_no_longer", "schedule": 60.0, "options": {"expires": 60.0}},
+    "forget-requests-of-apps": {"task": "ingest.tasks.forget_requests_of_apps", "schedule": 3600.0},
     "work-on-app-erasures": {
         "task": "profiles.privacy.tasks.work_on_app_erasures",
         "schedule": 2.0,

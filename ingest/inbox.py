@@ -240,6 +240,21 @@ def forget_app(app_id: int) -> int:
         return int(cursor.rowcount)
 
 
+def empty_before(app_id: int, moment: datetime) -> int:
+    """Take everything that was sent out of an app's raw requests received before `moment`; return how many had some.
+
+    The rows stay until their day is dropped, because retries are found by them. Reads the old days of all apps: they
+    have no index by app, which every request would pay for.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE ingest_request SET query = '', body = '', ip = '', user_agent = '', content_type = ''"
+            " WHERE app_id = %s AND received_at < %s AND (query <> '' OR body <> '')",
+            [app_id, moment],
+        )
+        return int(cursor.rowcount)
+
+
 def applied_digests(floors: dict[UUID, datetime]) -> set[tuple[UUID, UUID]]:
     """Return (device key, digest) of what was applied for each device since its floor.
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from django.db import DataError, Error, connection
 from django.http import HttpResponse
 
-from ingest import answers, app_keys, inbox, pressure
+from ingest import answers, app_keys, inbox, pressure, rates
 from ingest.arrivals import arrival, client_address, is_signed_right
 from ingest.inbox import Arrival
 from ingest.wake import wake
@@ -46,7 +46,7 @@ class LoopDoor:
             return None
         if not is_signed_right(app, query, body, content_type):
             return None
-        return arrival(
+        taken = arrival(
             app,
             identity.device_id,
             query=query,
@@ -59,6 +59,7 @@ class LoopDoor:
                 real_ip=headers.get(b"x-real-ip", b"").decode("latin-1"),
             ),
         )
+        return taken if rates.is_let_in(app.id, app.requests_per_second, taken.ip) else None
 
     def store(self, arrivals: Sequence[Arrival]) -> list[bool]:
         """Commit arrivals, wake the worker, and return which are durable. Blocks; never raises."""

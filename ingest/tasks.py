@@ -8,6 +8,7 @@ from celery import shared_task
 from django.conf import settings
 
 from ingest import apply, inbox, wake
+from profiles.access.models import App
 from profiles.activity import partitions
 
 # After every request of a batch failed: the fault is ours and stays until somebody mends it, so say it now and then.
@@ -52,3 +53,15 @@ def make_partitions() -> list[str]:
 def drop_old_requests() -> list[str]:
     """Drop raw requests that are older than they are kept."""
     return partitions.drop_before(inbox.REQUESTS, datetime.now(tz=UTC) - timedelta(days=settings.REQUESTS_KEPT_DAYS))
+
+
+@shared_task
+def forget_requests_of_apps() -> int:
+    """Empty raw requests of apps that keep them for a shorter time than the instance does; return how many."""
+    now = datetime.now(tz=UTC)
+    kept = App.objects.filter(requests_kept_days__lt=settings.REQUESTS_KEPT_DAYS)
+    return sum(
+        inbox.empty_before(app_id, now - timedelta(days=days))
+        for app_id, days in kept.values_list("id", "requests_kept_days")
+        if days is not None
+    )

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
-from ingest import answers, app_keys, inbox, pressure, sdk_reads
+from ingest import answers, app_keys, inbox, pressure, rates, sdk_reads
 from ingest.arrivals import arrival, client_address, is_signed_right
 from ingest.wake import wake
 from ingest.wire import bulk
@@ -99,7 +99,9 @@ def _take(request: HttpRequest, *, must_be_signed: bool = True) -> HttpResponse:
     query, body, content_type = _parts(request)
     identity = peek(query, body, content_type)
     app = _let_in(request, identity, query, body, content_type, must_be_signed=must_be_signed)
-    _store([_arrival(request, app, identity.device_id, query, body, content_type)])
+    arrival = _arrival(request, app, identity.device_id, query, body, content_type)
+    _slow_down(app, [arrival], identity.callback)
+    _store([arrival])
     return answers.success(identity.callback)
 
 
@@ -114,6 +116,7 @@ def take_bulk(request: HttpRequest) -> HttpResponse:
         status, text = _ANSWERS_TO_REFUSALS[taken]
         return answers.result(text, status=status, callback=identity.callback)
     is_signature_good: dict[tuple[str, ...], bool] = {}
+    limited: dict[int, app_keys.KnownApp] = {}
 
     def app_of(item: bulk.BulkItem | bulk.SkippedItem) -> app_keys.KnownApp | None:
         """Return the app that takes the item, if one does."""
@@ -128,6 +131,7 @@ def take_bulk(request: HttpRequest) -> HttpResponse:
     for item in taken.items:
         app = app_of(item)
         if app is not None and not (app.is_locked and item.is_invented):
+            limited[app.id] = app
             arrivals.append(_arrival(request, app, item.device_id, b"", item.body, bulk.ITEM_CONTENT_TYPE))
     refused = []
     for skipped in taken.skipped:
@@ -135,6 +139,8 @@ def take_bulk(request: HttpRequest) -> HttpResponse:
         if app is not None:
             arrival = _arrival(request, app, "", b"", skipped.body, bulk.ITEM_CONTENT_TYPE)
             refused.append((arrival, inbox.NOBODY, skipped.reason.value))
+    for app in limited.values():
+        _slow_down(app, [one for one in arrivals if one.app_id == app.id], identity.callback)
     if arrivals:
         _store(arrivals)
     if refused:
@@ -187,6 +193,12 @@ def ping(request: HttpRequest) -> HttpResponse:
     except DatabaseError:
         return answers.result("DB Error", status=404)
     return answers.success()
+
+
+def _slow_down(app: app_keys.KnownApp, arrivals: Sequence[inbox.Arrival], callback: str) -> None:
+    """Raise `_TurnedAwayError` where an app or an address sends faster than it may."""
+    if not rates.is_let_in(app.id, app.requests_per_second, arrivals[0].ip, len(arrivals)):
+        raise _TurnedAwayError(429, answers.TRY_LATER, callback)
 
 
 def _store(arrivals: Sequence[inbox.Arrival]) -> None:

@@ -32,7 +32,7 @@ from profiles.crashes.models import (
 )
 from profiles.engagement.models import Engagement, EngagementDistribution
 from profiles.funnels.models import Funnel, FunnelCompletion, FunnelReport, FunnelStep
-from profiles.privacy.models import Erasure, Tombstone
+from profiles.privacy.models import Erasure, Retention, Tombstone
 from profiles.users.models import (
     AppUser,
     ConsentChange,
@@ -78,6 +78,7 @@ __all__ = [
     "Membership",
     "Merge",
     "PropertyChange",
+    "Retention",
     "SecondFactor",
     "Session",
     "SessionSignal",

@@ -20,6 +20,19 @@ class Tombstone(models.Model):
     app = app_column()
 
 
+class Retention(models.Model):
+    """How far today's walk over an app's users is, that deletes events which are kept no longer."""
+
+    app = models.OneToOneField(App, models.CASCADE, primary_key=True, related_name="+")
+    on = models.DateField(help_text="The day that the last walk began.")
+    upto = models.UUIDField(null=True, help_text="Everybody up to this key is done.")
+    is_done = models.BooleanField(default=False)
+    events = models.BigIntegerField(default=0, help_text="Deleted by the last walk.")
+
+    def __str__(self) -> str:
+        return f"{self.app_id} on {self.on}"
+
+
 class Erasure(models.Model):
     """A deletion of one user or of many: who asked for it and how far it is; afterwards the receipt.
 

@@ -5,7 +5,7 @@ from time import monotonic
 
 from celery import shared_task
 
-from profiles.privacy import app_erasure, erasures
+from profiles.privacy import app_erasure, erasures, retention
 
 SECONDS_PER_RUN = 4.0
 
@@ -23,4 +23,12 @@ def work_on_app_erasures() -> None:
     """Go on with resets and deletions of apps."""
     ends_at = monotonic() + SECONDS_PER_RUN
     while app_erasure.work(datetime.now(tz=UTC)) and monotonic() < ends_at:
+        pass
+
+
+@shared_task
+def keep_no_longer() -> None:
+    """Delete events and users that their apps keep no longer."""
+    ends_at = monotonic() + SECONDS_PER_RUN
+    while retention.work(datetime.now(tz=UTC)) and monotonic() < ends_at:
         pass
