@@ -17,7 +17,7 @@ from profiles import wording
 from profiles.access.models import App
 from profiles.access.permissions import visible_apps
 from profiles.access.querysets import user_totals
-from profiles.crashes.models import CrashGroup
+from profiles.crashes.querysets import open_crashes
 from profiles.users.models import UserActivity
 
 THEME_COOKIE = "theme"
@@ -95,7 +95,7 @@ def freshness(request: HttpRequest, app: App) -> HttpResponse:
 
 def _navigation(app: App, namespace: str) -> tuple[NavigationItem, ...]:
     """List the subjects that have pages: one whose address is not placed is not shown."""
-    crashes = CrashGroup.objects.filter(app=app, state__in=[CrashGroup.State.OPEN, CrashGroup.State.REOCCURRED]).count()
+    crashes = open_crashes(app)
     users = user_totals(app).everybody
     items: list[NavigationItem] = []
     for label, icon, address, namespaces, count in (

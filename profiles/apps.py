@@ -9,6 +9,7 @@ REGISTRATIONS = [
     "profiles.engagement.columns",
     "profiles.engagement.conditions",
     "profiles.funnels.conditions",
+    "profiles.crashes.conditions",
     "profiles.privacy.list_actions",
 ]
 

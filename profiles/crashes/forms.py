@@ -4,6 +4,8 @@ from typing import Any
 
 from django import forms
 
+from profiles.crashes.handling import LONGEST_COMMENT
+
 RESOLVE, HIDE, REOPEN = "resolve", "hide", "reopen"
 
 
@@ -16,3 +18,9 @@ class StateForm(forms.Form):
     def clean_version(self) -> Any:
         """Leave out the spaces around a version."""
         return self.cleaned_data["version"].strip()
+
+
+class CommentForm(forms.Form):
+    """What somebody says of a group."""
+
+    text = forms.CharField(max_length=LONGEST_COMMENT)

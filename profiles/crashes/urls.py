@@ -4,16 +4,22 @@ from django.urls import path
 
 from profiles.access.models import Membership
 from profiles.access.permissions import app_view
-from profiles.crashes import views
+from profiles.crashes.views import handling, pages
+
+ANALYST = Membership.Role.ANALYST
 
 app_name = "crashes"
 
 urlpatterns = [
-    path("crashes/", app_view(views.groups), name="list"),
-    path("crashes/<group_id>/", app_view(views.group), name="group"),
+    path("crashes/", app_view(pages.groups), name="list"),
+    path("crashes/<group_id>/", app_view(pages.group), name="group"),
+    path("crashes/<group_id>/state/", app_view(handling.change_state, role=ANALYST), name="state"),
+    path("crashes/<group_id>/merge/", app_view(handling.merge, role=ANALYST), name="merge"),
+    path("crashes/<group_id>/split/", app_view(handling.split, role=ANALYST), name="split"),
+    path("crashes/<group_id>/comments/", app_view(handling.comment, role=ANALYST), name="comment"),
     path(
-        "crashes/<group_id>/state/",
-        app_view(views.change_state, role=Membership.Role.ANALYST),
-        name="state",
+        "crashes/<group_id>/comments/<int:comment_id>/",
+        app_view(handling.change_comment, role=ANALYST),
+        name="change_comment",
     ),
 ]

@@ -50,6 +50,12 @@ def is_newer(version: str, than: str) -> bool:
     return False
 
 
+def version_order(version: str) -> tuple[_Part, ...]:
+    """Return what versions are sorted by, the oldest first; it agrees with `is_newer` but for the empty text."""
+    parts = _parts(version)
+    return (*parts, _NOTHING) if parts else ()
+
+
 def newest(versions: Iterable[str]) -> str:
     """Return the newest of the versions, the first one of equals; empty if there is none."""
     best = ""

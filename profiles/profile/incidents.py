@@ -104,13 +104,13 @@ class CrashIncidents:
             cursor.execute(_IN_SPANS, values)
             # `raw()` cannot make them, as the key is composite.
             found = [Crash.from_db(connection.alias, _COLUMNS_IN_SPANS, list(row)) for row in cursor.fetchall()]
-        groups = CrashGroup.objects.in_bulk({crash.group_id for crash in found})
+        groups = CrashGroup.objects.select_related("merged_into").in_bulk({crash.group_id for crash in found})
         for crash in found:
             crash.group = groups[crash.group_id]
         return [self._happening(crash) for crash in found]
 
     def _happening(self, crash: Crash) -> Happening:
-        group = crash.group
+        group = crash.group.merged_into or crash.group
         facts = {"fatal": group.is_fatal, "app": crash.app_version, "at": group.culprit}
         return Happening(
             kind=Kind.CRASH,
@@ -126,4 +126,4 @@ class CrashIncidents:
 
 
 def _crashes(user_id: UUID) -> QuerySet[Crash]:
-    return Crash.objects.filter(user_id=user_id).select_related("group").defer("report", "texts")
+    return Crash.objects.filter(user_id=user_id).select_related("group__merged_into").defer("report", "texts")

@@ -2,32 +2,38 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
+from urllib.parse import urlencode
 
-from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
-from django.views.decorators.http import require_POST
 
 from profiles.access.models import App, Membership
-from profiles.access.permissions import has_role, role_in
-from profiles.crashes import crash_free, handling, querysets
+from profiles.access.permissions import has_role
+from profiles.activity.happenings import Chip, chips_of, event_name, gap_text
+from profiles.activity.models import Event
+from profiles.crashes import crash_free, occurrences, querysets
+from profiles.crashes.conditions import hit_by
 from profiles.crashes.facts import custom_distributions, custom_of, distributions, facts_of
-from profiles.crashes.forms import HIDE, REOPEN, RESOLVE, StateForm
+from profiles.crashes.merging import member_ids
 from profiles.crashes.models import Crash, CrashGroup
-from profiles.crashes.querysets import Overview, Position
+from profiles.crashes.occurrences import Position
+from profiles.crashes.querysets import Overview
 from profiles.crashes.reading_order import in_reading_order
 from profiles.crashes.state import DEFAULT_SORT, ListState, Tab
 from profiles.crashes.tables import heads
 from profiles.crashes.traces.reading import read_trace
+from profiles.crashes.views.finding import clock_of, group_or_404
+from profiles.directory.filters import tree
+from profiles.directory.filters.tree import Group
 from profiles.users.models import AppUser
 from profiles.wording import Clock, day, grouped
 
 LOG_LINES_SHOWN = 500
+CHIPS_OF_STEP = 4
 CHART_HEIGHT = 64
 CHART_STEP = 10  # of which a bar takes 7
 
@@ -47,7 +53,7 @@ def groups(request: HttpRequest, app: App) -> HttpResponse:
     state = ListState.read(request.GET)
     if not querysets.is_readable(state):
         state = state.first_page(sort=state.sort if state.sort_name in querysets.SORTS else DEFAULT_SORT)
-    clock = _clock(app)
+    clock = clock_of(app)
     overview = querysets.read_overview(app)
     page = querysets.read_groups(app, state, clock)
     list_url = reverse("crashes:list", args=[app.public_id])
@@ -87,36 +93,48 @@ def _tabs(state: ListState, overview: Overview) -> list[TabLink]:
 
 
 def group(request: HttpRequest, app: App, group_id: str) -> HttpResponse:
-    """Show one group: its trace, what surrounded it, how often, and whom it hit."""
-    found = _group_or_404(app, group_id)
-    clock = _clock(app)
-    shown = querysets.read_occurrence(found, querysets.read_occurrence_position(request.GET.get("occurrence", "")))
+    """Show one group: its trace, what surrounded it, how often, and whom it hit.
+
+    A group that is merged into another one leads there.
+    """
+    found = group_or_404(app, group_id)
+    if found.merged_into is not None:
+        return redirect("crashes:group", app.public_id, found.merged_into.public_id)
+    clock = clock_of(app)
+    members = member_ids(found)
+    asked = {name: request.GET.get(name, "") for name in ("occurrence", "older", "newer", "users")}
+    shown = occurrences.read_occurrence(members, occurrences.read_occurrence_position(asked["occurrence"]))
     if shown is None:
-        shown = querysets.read_occurrence(found, None)
-    occurrences = querysets.read_occurrences(
-        found,
-        querysets.read_occurrence_position(request.GET.get("older", "")),
-        querysets.read_occurrence_position(request.GET.get("newer", "")),
+        shown = occurrences.read_occurrence(members, None)
+    page = occurrences.read_occurrences(
+        members,
+        occurrences.read_occurrence_position(asked["older"]),
+        occurrences.read_occurrence_position(asked["newer"]),
     )
-    hit = querysets.read_hit_users(found, querysets.read_user_position(request.GET.get("users", "")))
-    facts = querysets.read_facts(found)
+    hit = occurrences.read_hit_users(members, occurrences.read_user_position(asked["users"]))
+    facts = occurrences.read_facts(members)
     days = querysets.days_of(found, clock.today)
-    names = querysets.read_users(_user_ids(shown, occurrences.crashes))
+    names = occurrences.read_users(_user_ids(shown, page.crashes))
     position = Position(shown.occurred_at, shown.id).encode() if shown else ""
     context: dict[str, Any] = {
         "app": app,
         "clock": clock,
         "group": found,
-        "may_change": has_role(role_in(request.user, app), Membership.Role.ANALYST),
+        "may_change": has_role(Membership.Role(app.viewer_role), Membership.Role.ANALYST),
+        "is_admin": has_role(Membership.Role(app.viewer_role), Membership.Role.ADMIN),
+        "members": querysets.read_members(found) if len(members) > 1 else [],
+        "comments": list(found.comments.order_by("id")),
+        "versions": occurrences.read_versions(members),
+        "users_url": _users_url(app, found),
         "bars": _bars(days, clock),
         "days_label": f"{grouped(sum(days))} in the last {len(days)} days",
         "first_day": day(clock.today - timedelta(days=len(days) - 1), clock),
         "shown": shown,
         "shown_user": names.get(shown.user_id) if shown else None,
         "is_newest": "occurrence" not in request.GET,
-        "occurrences": [_occurrence_row(crash, names, position) for crash in occurrences.crashes],
-        "newer": f"?newer={occurrences.newer.encode()}#occurrences" if occurrences.newer else None,
-        "older": f"?older={occurrences.older.encode()}#occurrences" if occurrences.older else None,
+        "occurrences": [_occurrence_row(crash, names, position) for crash in page.crashes],
+        "newer": f"?newer={page.newer.encode()}#occurrences" if page.newer else None,
+        "older": f"?older={page.older.encode()}#occurrences" if page.older else None,
         "hit_users": hit.users,
         "more_users": f"?users={hit.next.encode()}#users" if hit.next else None,
         "is_first_users": "users" not in request.GET,
@@ -126,7 +144,30 @@ def group(request: HttpRequest, app: App, group_id: str) -> HttpResponse:
     }
     if shown is not None:
         context |= _what_happened(shown)
+        context["events_before"] = [_step(event, shown) for event in occurrences.read_events_before(shown)]
     return render(request, "crashes/group.html", context)
+
+
+def _users_url(app: App, group: CrashGroup) -> str:
+    query = urlencode({"filter": tree.write(Group((hit_by(group),)))})
+    return f"{reverse('directory:users', args=[app.public_id])}?{query}"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What the user did before the crash, and how long before it."""
+
+    event: Event
+    name: str
+    before: str
+    chips: tuple[Chip, ...]
+
+
+def _step(event: Event, crash: Crash) -> Step:
+    kind, name = event_name(event.key.key, event.segmentation)
+    return Step(
+        event, name, gap_text(event.occurred_at - crash.occurred_at), chips_of(kind, event.segmentation)[:CHIPS_OF_STEP]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,40 +228,3 @@ def _occurrence_row(crash: Crash, names: dict[Any, AppUser], shown: str) -> Occu
 
 def _user_ids(shown: Crash | None, crashes: Iterable[Crash]) -> set[Any]:
     return {crash.user_id for crash in crashes} | ({shown.user_id} if shown else set())
-
-
-@require_POST
-def change_state(request: HttpRequest, app: App, group_id: str) -> HttpResponse:
-    """Resolve, hide or reopen a group, and go back to its page."""
-    found = _group_or_404(app, group_id)
-    form = StateForm(request.POST)
-    if form.is_valid():
-        messages.success(request, _apply(found, form.cleaned_data["action"], form.cleaned_data["version"]))
-    else:
-        messages.error(request, "Nothing was changed: that is not something to do with a crash.")
-    return redirect("crashes:group", app.public_id, found.public_id)
-
-
-def _apply(found: CrashGroup, action: str, version: str) -> str:
-    if action == RESOLVE:
-        handling.resolve(group=found, version=version)
-        if found.resolved_version:
-            return f"Resolved. A crash in a version newer than {found.resolved_version} brings it back."
-        return "Resolved. A crash in any named version brings it back."
-    if action == HIDE:
-        handling.hide(group=found)
-        return "Hidden from the list and from profiles. It goes on counting."
-    if action == REOPEN:
-        handling.reopen(group=found)
-    return "Open again."
-
-
-def _group_or_404(app: App, public_id: str) -> CrashGroup:
-    found = querysets.find_group(app, public_id)
-    if found is None:
-        raise Http404
-    return found
-
-
-def _clock(app: App) -> Clock:
-    return Clock(datetime.now(tz=UTC), ZoneInfo(app.timezone))
