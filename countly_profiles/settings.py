@@ -215,6 +215,17 @@ REQUESTS_PER_SECOND_PER_ADDRESS = env.number("REQUESTS_PER_SECOND_PER_ADDRESS", 
 # Raw requests are kept to find retries, to be looked at, and to be applied again after a mended fault.
 REQUESTS_KEPT_DAYS = env.number("REQUESTS_KEPT_DAYS", 8)
 
+# --- Push messages ------------------------------------------------------------------------------
+
+# What credentials are sealed with. Set it to the old SECRET_KEY before that is ever changed, or enter them again.
+PUSH_SECRET = env.text("PUSH_SECRET") or SECRET_KEY
+# Where the providers are; another authority than the system's is for a stand-in.
+PUSH_APNS_PRODUCTION = env.text("PUSH_APNS_PRODUCTION", "https://api.push.apple.com")
+PUSH_APNS_SANDBOX = env.text("PUSH_APNS_SANDBOX", "https://api.sandbox.push.apple.com")
+PUSH_FCM = env.text("PUSH_FCM", "https://fcm.googleapis.com")
+PUSH_TOKEN_HOSTS = env.words("PUSH_TOKEN_HOSTS", "oauth2.googleapis.com")
+PUSH_CA_FILE = env.text("PUSH_CA_FILE")
+
 # --- Celery -------------------------------------------------------------------------------------
 
 CELERY_BROKER_URL = env.celery_broker_url(REDIS_URL)
@@ -229,7 +240,8 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-# "derive" follows the users who sent something, within a second; "bulk" reads whole apps and may take its time.
+# "derive" follows the users who sent something, within a second; "bulk" reads whole apps and may take its time;
+# "push" talks to Apple and Google.
 CELERY_TASK_DEFAULT_QUEUE = "derive"
 CELERY_TASK_ROUTES = {
     "ingest.tasks.*": {"queue": "ingest"},
@@ -240,6 +252,7 @@ CELERY_TASK_ROUTES = {
     "profiles.funnels.tasks.count_wanted_reports": {"queue": "bulk"},
     "profiles.funnels.tasks.forget_deleted_funnels": {"queue": "bulk"},
     "profiles.privacy.tasks.*": {"queue": "bulk"},
+    "profiles.messages.tasks.*": {"queue": "push"},
 }
 CELERY_TASK_TIME_LIMIT = 900
 CELERY_TIMEZONE = "UTC"
@@ -292,6 +305,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "profiles.privacy.tasks.work_on_app_erasures",
         "schedule": 2.0,
         "options": {"expires": 2.0},
+    },
+    "send-messages": {
+        "task": "profiles.messages.tasks.send_messages",
+        "schedule": 1.0,
+        "options": {"expires": 1.0},
     },
     "forget-deleted-funnels": {
         "task": "profiles.funnels.tasks.forget_deleted_funnels",

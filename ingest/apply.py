@@ -29,6 +29,7 @@ from profiles.activity import recording, services as activity_services
 from profiles.activity.models import Stale
 from profiles.crashes import services as crash_services
 from profiles.identity import services as identity_services
+from profiles.messages import opening
 from profiles.privacy import tombstones
 from profiles.users import device_models, keys, memory, services as user_services, tokens
 from profiles.users.identities import Identities, load_identities
@@ -320,6 +321,7 @@ class _Batch:
         memory.remember_properties(folded.property_entries)
         memory.remember_consents(folded.consent_entries)
         tokens.register_tokens(folded.token_entries)
+        opening.note(folded.openings, shard=min(self.shards))
         user_services.count_users(folded.new_users, folded.newly_identified)
         user_services.give_uids(changed)
         user_services.save_profiles(changed)

@@ -17,16 +17,18 @@ from ingest.geography import country_of
 from ingest.inbox import Waiting
 from ingest.wire.crash import CrashReport
 from ingest.wire.details import UserDetails
-from ingest.wire.events import Event
+from ingest.wire.events import PUSH_ACTION, Event
 from ingest.wire.metrics import DIRECT
 from ingest.wire.push_token import PushProvider
 from ingest.wire.request import SdkRequest
+from ingest.wire.values import as_integer
 from profiles import pictures
 from profiles.activity.recording import ViewEnd
 from profiles.activity.services import POSITIONS, DayTotals, EventRow, SessionFacts
 from profiles.activity.sessions import Signal
 from profiles.crashes.fingerprint import CrashFacts
 from profiles.crashes.services import Occurrence
+from profiles.messages.opening import Opened
 from profiles.users import keys, merging, properties
 from profiles.users.memory import ConsentEntry, PropertyEntry
 from profiles.users.services import Activity, new_profile
@@ -70,6 +72,7 @@ class Folded:
     property_entries: list[PropertyEntry] = field(default_factory=list)
     consent_entries: list[ConsentEntry] = field(default_factory=list)
     token_entries: list[TokenEntry] = field(default_factory=list)
+    openings: list[Opened] = field(default_factory=list)
     crashes: list[Occurrence] = field(default_factory=list)
     app_of_user: dict[UUID, int] = field(default_factory=dict)
 
@@ -366,6 +369,8 @@ class Folder:
             self.folded.events.append(row)
             if event.is_view:
                 self.folded.visits[item.user_id].append(row)
+            elif event.key == PUSH_ACTION:
+                self.folded.openings.append(_opened(item, event))
             on = event.at.astimezone(zone).date()
             self.folded.days[item.user_id, on, item.device_key, item.app.id].events += 1
         activity.events_count += len(request.events)
@@ -404,6 +409,19 @@ def _with_picture(item: Understood) -> UserDetails | None:
         return details
     named = details.named if details is not None else {}
     return UserDetails(named={**named, "picture": address}, custom=details.custom if details is not None else ())
+
+
+def _opened(item: Understood, event: Event) -> Opened:
+    """Return in the domain's words what an SDK says of a message: the wire has seen to id and button."""
+    said = event.segmentation
+    return Opened(
+        app_id=item.app.id,
+        user_id=item.user_id,
+        device_key=item.device_key,
+        message=str(said["i"]),
+        button=as_integer(said["b"]) or 0,
+        at=event.at,
+    )
 
 
 def _milliseconds(item: Understood) -> int:

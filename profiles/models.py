@@ -32,6 +32,7 @@ from profiles.crashes.models import (
 )
 from profiles.engagement.models import Engagement, EngagementDistribution
 from profiles.funnels.models import Funnel, FunnelCompletion, FunnelReport, FunnelStep
+from profiles.messages.models import Delivery, Message, MessageTotal, PushCredential, PushSettings
 from profiles.privacy.models import Erasure, Retention, Tombstone
 from profiles.users.models import (
     AppUser,
@@ -62,6 +63,7 @@ __all__ = [
     "CrashVersion",
     "CrashedSession",
     "DailyActivity",
+    "Delivery",
     "DeviceModel",
     "DeviceToken",
     "Engagement",
@@ -77,7 +79,11 @@ __all__ = [
     "Invitation",
     "Membership",
     "Merge",
+    "Message",
+    "MessageTotal",
     "PropertyChange",
+    "PushCredential",
+    "PushSettings",
     "Retention",
     "SecondFactor",
     "Session",

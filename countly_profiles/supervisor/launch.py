@@ -272,6 +272,7 @@ class Launch:
         ingest = self._worker("ingest", options.ingest_workers)
         derive = self._worker("derive", options.derive_workers)
         bulk = self._worker("bulk", options.bulk_workers)
+        push = self._worker("push", options.push_workers)
         beat = self._python_child(
             "beat",
             "celery",
@@ -283,10 +284,10 @@ class Launch:
             stop_seconds=10,
         )
         self._supervisor.start(web)
-        self._supervisor.start(ingest, derive, bulk)
+        self._supervisor.start(ingest, derive, bulk, push)
         self._supervisor.start(beat)
         self._supervisor.wait_until(web, self._is_web_ready, seconds=_PYTHON_SECONDS)
-        for worker in (ingest, derive, bulk):
+        for worker in (ingest, derive, bulk, push):
             self._supervisor.wait_until(worker, self._ready_file(worker.name).exists, seconds=_PYTHON_SECONDS)
 
     def _worker(self, queue: str, processes: int) -> Child:

@@ -28,6 +28,7 @@ class Options:
     ingest_workers: int  # INGEST_WORKERS
     derive_workers: int  # DERIVE_WORKERS
     bulk_workers: int  # BULK_WORKERS
+    push_workers: int  # PUSH_WORKERS
     demo_users: int  # DEMO_USERS
     demo_days: int  # DEMO_DAYS
 
@@ -63,6 +64,7 @@ def read(data_dir: Path, environ: Mapping[str, str] = os.environ) -> Options:
         ingest_workers=env.number("INGEST_WORKERS", 2, minimum=1, environ=environ),
         derive_workers=env.number("DERIVE_WORKERS", 1, minimum=1, environ=environ),
         bulk_workers=env.number("BULK_WORKERS", 1, minimum=1, environ=environ),
+        push_workers=env.number("PUSH_WORKERS", 1, minimum=1, environ=environ),
         demo_users=env.number("DEMO_USERS", 300, minimum=1, environ=environ),
         demo_days=env.number("DEMO_DAYS", 30, minimum=1, environ=environ),
     )

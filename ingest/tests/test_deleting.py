@@ -22,6 +22,8 @@ from profiles.crashes.models import CrashGroup
 from profiles.directory.audience import Audience
 from profiles.funnels.models import Funnel
 from profiles.funnels.services import StepInput, create_funnel, refresh_stale
+from profiles.messages.composing import compose_batch
+from profiles.messages.models import Message
 from profiles.privacy import erasures
 from profiles.privacy.holdings import holdings
 from profiles.privacy.models import Erasure, Tombstone
@@ -64,6 +66,15 @@ def make_rich(people: People) -> AppUser:
     send(app, "other-phone", 0, begin_session=1, user_details={"name": "Bora"}, crash=CRASH)
     apply_all()
     refresh_stale()
+    message = Message.objects.create(
+        app=app,
+        state=Message.State.SENDING,
+        content={},
+        audience=[["everyone", "1"]],
+        created_at=datetime.now(tz=UTC),
+        created_by="author",
+    )
+    compose_batch(message.pk, datetime.now(tz=UTC))
     return user_of(app, "ayse-phone")
 
 
@@ -125,6 +136,7 @@ def test_every_column_that_could_name_a_user_is_known() -> None:
         "device": "tombstones: a keyed digest",
         "upto": "positions of work, random to whoever has no user",
         "computed_upto": "positions of work",
+        "composed_upto": "positions of work",
     }
     with connection.cursor() as cursor:
         cursor.execute(

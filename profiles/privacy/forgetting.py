@@ -54,6 +54,7 @@ def forget(app: App, user_ids: Collection[UUID], now: datetime, *, may_come_back
     rows = Counter({"profiles_merge": _forget_undone_merges(ids)})
     for holding in holdings():
         rows[holding.table] += _delete(holding, devices.keys() - others, devices)
+        rows[holding.table] += _delete_of_merged(holding, spans)
     count_users(
         _minus((app.pk, shard_of(key)) for key in ids),
         _minus((app.pk, shard_of(key)) for key, user in users.items() if user.is_identified),
@@ -110,6 +111,23 @@ def _pictures_of(user_ids: Collection[UUID]) -> set[str]:
 def _forget_undone_merges(user_ids: Collection[UUID]) -> int:
     """Delete merges of which the absorbed user lives again: they hold a snapshot of somebody else's row."""
     return Merge.objects.filter(absorbed_id__in=user_ids).exclude(undone_at=None).delete()[0]
+
+
+def _delete_of_merged(holding: Holding, spans: Collection[tuple[UUID, Span]]) -> int:
+    """Delete rows that stayed with a user who was merged into one of these, up to the merge; return how many."""
+    if not holding.identity_time:
+        return 0
+    ends = [(key, since, until) for key, (since, until) in spans]
+    keys, since, until = zip(*ends, strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f'DELETE FROM "{holding.table}" r'  # noqa: S608 - a table of ours
+            " USING unnest(%s::uuid[], %s::timestamptz[], %s::timestamptz[]) AS d (key, since, until)"
+            f' WHERE r."{holding.column}" = d.key AND (d.since IS NULL OR r."{holding.identity_time}" > d.since)'
+            f' AND r."{holding.identity_time}" <= d.until',
+            [array_literal(keys, "uuid"), array_literal(since, "timestamptz"), array_literal(until, "timestamptz")],
+        )
+        return int(cursor.rowcount)
 
 
 def _delete(holding: Holding, user_ids: Collection[UUID], devices: Mapping[UUID, datetime]) -> int:

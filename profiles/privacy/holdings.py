@@ -25,6 +25,8 @@ class Holding:
     model: type[models.Model]
     column: str
     is_by_device: bool = False
+    identity_time: str = ""
+    """Of rows that stay with a merged user: the column by whose time `Identity` says whose they are."""
 
     @property
     def options(self) -> Options[models.Model]:
@@ -64,7 +66,7 @@ def _of(model: type[models.Model]) -> Iterator[Holding]:
     names = {field.column: field for field in options.concrete_fields}
     for column, is_by_device in (("user_id", False), ("device_key", True)):
         if column in led and isinstance(names.get(column), models.UUIDField):
-            yield Holding(model, column, is_by_device)
+            yield Holding(model, column, is_by_device, getattr(model, "FOLLOWS_IDENTITY", ""))
             return
 
 
