@@ -8,7 +8,7 @@ import profiles.access.models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("profiles", "0019_invitations_and_second_factors"),
+        ("profiles", "0020_retention"),
     ]
 
     operations = [
