@@ -8,6 +8,7 @@ from django.apps import AppConfig
 REGISTRATIONS = [
     "profiles.engagement.columns",
     "profiles.engagement.conditions",
+    "profiles.engagement.panels",
     "profiles.funnels.conditions",
     "profiles.crashes.conditions",
     "profiles.privacy.list_actions",

@@ -55,6 +55,7 @@ EXPECTED: dict[str, Opens] = {
     APP + "freshness/": Opens.VIEWER,
     APP + "pictures/<name>": Opens.VIEWER,
     APP + "light/": Opens.VIEWER,
+    APP + "engagement/": Opens.VIEWER,
     APP + "settings/": Opens.ADMIN,
     APP + "settings/icon/": Opens.ADMIN,
     APP + "settings/state/": Opens.ADMIN,

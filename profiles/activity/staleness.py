@@ -5,12 +5,14 @@ Marks are written by `profiles.activity.services.mark_stale`, in the transaction
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from profiles.activity.models import Stale
+
+LATE = timedelta(seconds=5)  # results usually follow within one
 
 # First half of the advisory locks below; the second is the kind.
 _CONSUMER_LOCK = 0x7374616C  # "stal"
@@ -67,3 +69,12 @@ def claimed(kind: Stale.Kind, limit: int) -> Iterator[dict[UUID, int]]:
 def waiting_since(kind: Stale.Kind) -> datetime | None:
     """Return when the oldest mark of `kind` was made; None when nothing waits."""
     return Stale.objects.filter(kind=kind).order_by("since").values_list("since", flat=True).first()
+
+
+def behind_since(kind: Stale.Kind, now: datetime) -> datetime | None:
+    """Return since when results of `kind` may be missing what came in; None: they hold all, or are about to.
+
+    Marks are worked off oldest first, so results hold everything that was received before.
+    """
+    since = waiting_since(kind)
+    return since if since is not None and now - since > LATE else None

@@ -15,6 +15,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from profiles.access.models import App, Membership
 from profiles.access.permissions import has_role, role_in
+from profiles.activity import staleness
+from profiles.activity.models import Stale
 from profiles.funnels import counting, querysets, services
 from profiles.funnels.forms import (
     LEAST_STEPS,
@@ -75,6 +77,7 @@ def funnels(request: HttpRequest, app: App) -> HttpResponse:
         "app": app,
         "clock": clock,
         "rows": rows,
+        "behind_since": staleness.behind_since(Stale.Kind.FUNNELS, clock.now),
         "is_computing": any(row.progress or row.is_counting for row in rows),
         "may_edit": _may_edit(request, app),
     }
@@ -92,6 +95,7 @@ def funnel(request: HttpRequest, app: App, funnel_id: str) -> HttpResponse:
         "funnel": found,
         "page": report_page(found, ReportQuery.read(request.GET, clock.today), clock),
         "progress": _progress(found, querysets.users_of(app)),
+        "behind_since": staleness.behind_since(Stale.Kind.FUNNELS, clock.now),
         "may_edit": _may_edit(request, app),
     }
     return _answer(request, context, "funnels/funnel.html", "funnels/_report.html")

@@ -20,6 +20,7 @@ from profiles.directory.audience import EVERYONE, Audience, read_state, tab_tota
 from profiles.directory.columns import CUSTOM_SECTION
 from profiles.directory.filters.fields import in_words
 from profiles.directory.filters.tree import EVERYBODY, Group
+from profiles.directory.panels import panels_of
 from profiles.directory.querysets import (
     Matches,
     Page,
@@ -99,6 +100,7 @@ def users(request: HttpRequest, app: App) -> HttpResponse:
         "actions": _actions(request, app),
         "everyone_query": urlencode(_everyone(state)),
         "tab_label": state.tab.label,
+        "panels": panels_of(app),
         "table": table,
         "rows": rows,
         "list_url": list_url,

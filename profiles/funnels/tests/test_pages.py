@@ -11,6 +11,8 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from profiles.access.models import App, AppTotals, Membership
+from profiles.activity.models import Stale
+from profiles.activity.services import mark_stale
 from profiles.funnels import services
 from profiles.funnels.boxes import funnels_box
 from profiles.funnels.models import Funnel
@@ -139,11 +141,11 @@ def test_queries_of_the_list_do_not_grow(
     address = f"/apps/{app.public_id}/funnels/"
     make_funnel(app, "A", "B")
     bob.get(address)
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(19):
         bob.get(address)
     for n in range(20):
         make_funnel(app, "A", "B", name=f"Funnel {n}")
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(19):
         bob.get(address)
 
 
@@ -406,3 +408,13 @@ def test_admin_refuses_filters_with_a_reason(app: App, root: Client, filters: st
 def test_admin_refuses_one_step(app: App, root: Client) -> None:
     response = root.post("/admin/profiles/funnel/add/", admin_form(app, (1, "A", "[]")))
     assert "give it 2 steps at least" in response.content.decode()
+
+
+def test_numbers_that_are_behind_say_since_when(app: App, bob: Client) -> None:
+    funnel = make_funnel(app, "view", "buy")
+    compute(funnel)
+    mark_stale(Stale.Kind.FUNNELS, [(walk(app, "device-1", "view").id, app.pk)], NOW - timedelta(minutes=20))
+    for address in (funnel.get_absolute_url(), f"/apps/{app.public_id}/funnels/"):
+        assert "is not in these numbers yet" in bob.get(address).content.decode()
+    services.refresh_stale()
+    assert "is not in these numbers yet" not in bob.get(funnel.get_absolute_url()).content.decode()

@@ -317,7 +317,7 @@ def test_queries_of_a_report(
 ) -> None:
     bob.get(funnel.get_absolute_url())
     for _ in range(2):
-        with django_assert_num_queries(23):
+        with django_assert_num_queries(24):
             bob.get(funnel.get_absolute_url())
         for n in range(20):
             walk(app, f"more {n} {_}", (n, "ABC"))
