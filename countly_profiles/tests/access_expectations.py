@@ -93,6 +93,7 @@ EXPECTED: dict[str, Opens] = {
     APP + "funnels/<funnel_id>/": Opens.VIEWER,
     APP + "funnels/<funnel_id>/edit/": Opens.ANALYST,
     APP + "funnels/<funnel_id>/duplicate/": Opens.ANALYST,
+    APP + "funnels/<funnel_id>/move/": Opens.ANALYST,
     APP + "funnels/<funnel_id>/delete/": Opens.ANALYST,
 }
 

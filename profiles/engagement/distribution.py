@@ -23,7 +23,7 @@ LIMITS: Final = (1, 5, 10, 25, 50)
 _ABOVE_NOTHING: Final = 1e-9  # no score but zero is below it
 
 # The drawing, in its own units.
-CHART_HEIGHT: Final = 44
+CHART_HEIGHT: Final = 28
 _BAR: Final = 24
 _STEP: Final = 30
 _LEAST: Final = 2.0  # so that a band of few users can still be seen and hit

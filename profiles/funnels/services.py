@@ -75,6 +75,19 @@ def _counted(funnel: Funnel) -> tuple[object, ...]:
     )
 
 
+@transaction.atomic
+def move_funnel(funnel: Funnel, place: int) -> None:
+    """Put a funnel at a place, 0 the first, among the app's; the others keep their order."""
+    # Ordered by key: two who move funnels at once wait for each other.
+    others = list(Funnel.objects.select_for_update().filter(app=funnel.app_id).order_by("id"))
+    others.sort(key=lambda other: (other.position, other.pk))
+    others = [other for other in others if other.pk != funnel.pk]
+    others.insert(max(0, place), funnel)
+    for position, other in enumerate(others):
+        other.position = position
+    Funnel.objects.bulk_update(others, ["position"])
+
+
 def start_again(funnel: Funnel) -> None:
     """Ask that the funnel be computed over all history: its completions are those of another definition."""
     # The row, not the object, says what the revision is: another editor may have raised it.

@@ -16,5 +16,6 @@ urlpatterns = [
     path("funnels/<funnel_id>/", app_view(views.funnel), name="funnel"),
     path("funnels/<funnel_id>/edit/", app_view(views.edit, role=ANALYST), name="edit"),
     path("funnels/<funnel_id>/duplicate/", app_view(views.duplicate, role=ANALYST), name="duplicate"),
+    path("funnels/<funnel_id>/move/", app_view(views.move, role=ANALYST), name="move"),
     path("funnels/<funnel_id>/delete/", app_view(views.delete, role=ANALYST), name="delete"),
 ]

@@ -55,6 +55,7 @@ class FunnelRow:
     name: str
     description: str
     url: str
+    move_url: str
     steps: list[str]
     options: str
     entered: int | None
@@ -130,6 +131,15 @@ def duplicate(request: HttpRequest, app: App, funnel_id: str) -> HttpResponse:
     return redirect("funnels:edit", app.public_id, copy.public_id)
 
 
+@require_POST
+def move(request: HttpRequest, app: App, funnel_id: str) -> HttpResponse:
+    """Put a funnel one place up or down in the list."""
+    found = _funnel_or_404(app, funnel_id)
+    order = list(querysets.funnels_of([app.pk]).values_list("public_id", flat=True))
+    services.move_funnel(found, order.index(funnel_id) + (1 if request.POST.get("to") == "down" else -1))
+    return redirect("funnels:list", app.public_id)
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete(request: HttpRequest, app: App, funnel_id: str) -> HttpResponse:
     """Ask, then delete a funnel."""
@@ -192,6 +202,7 @@ def _row(funnel: Funnel, ends: tuple[int, int] | None, total: int) -> FunnelRow:
         name=funnel.name,
         description=funnel.description,
         url=funnel.get_absolute_url(),
+        move_url=reverse("funnels:move", args=[funnel.app.public_id, funnel.public_id]),
         steps=[event_name(step.event_key) for step in rule.steps],
         options=options_text(rule),
         entered=entered,

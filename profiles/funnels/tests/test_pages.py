@@ -418,3 +418,15 @@ def test_numbers_that_are_behind_say_since_when(app: App, bob: Client) -> None:
         assert "is not in these numbers yet" in bob.get(address).content.decode()
     services.refresh_stale()
     assert "is not in these numbers yet" not in bob.get(funnel.get_absolute_url()).content.decode()
+
+
+def test_funnels_are_put_in_order(app: App, alice: Client, bob: Client) -> None:
+    funnels = [make_funnel(app, "A", "B", name=name) for name in ("first", "second", "third")]
+    address = f"/apps/{app.public_id}/funnels/"
+    for funnel, to in [(funnels[2], "up"), (funnels[0], "down"), (funnels[2], "up")]:
+        assert alice.post(f"{funnel.get_absolute_url()}move/", {"to": to}).status_code == 302
+    assert list(Funnel.objects.values_list("name", flat=True)) == ["third", "first", "second"]
+    assert bob.post(f"{funnels[0].get_absolute_url()}move/", {"to": "up"}).status_code == 403
+    page = bob.get(address).content.decode()
+    assert page.index("third") < page.index("first") < page.index("second")
+    assert "Move" not in page
