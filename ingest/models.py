@@ -1,8 +1,14 @@
 """The inbox: requests that wait to be applied, and those that were settled, raw, for some days."""
 
+from collections.abc import Collection
+from typing import Any, Final, Self
+
 from django.db import models
 
+from profiles.access import masking
 from profiles.access.models import App
+
+_SENT: Final[dict[str, Any]] = {"query": b"", "body": b"", "ip": "", "user_agent": ""}
 
 
 class InboxRequest(models.Model):
@@ -64,3 +70,11 @@ class IngestRequest(models.Model):
 
     def __str__(self) -> str:
         return f"request {self.id}: {self.get_verdict_display()}"
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **more: Any) -> Self:
+        """Read a row; who may not see every personal field sees nothing of what was sent."""
+        row = super().from_db(db, field_names, values, **more)
+        if masking.current():
+            row.__dict__.update({name: empty for name, empty in _SENT.items() if name in row.__dict__})
+        return row

@@ -66,6 +66,8 @@ EXPECTED: dict[str, Opens] = {
     APP + "settings/members/": Opens.ADMIN,
     APP + "settings/members/<int:member_id>/": Opens.ADMIN,
     APP + "settings/invitations/<int:invitation_id>/": Opens.ADMIN,
+    APP + "settings/masking/": Opens.ADMIN,
+    APP + "users/<uid>/reveal/": Opens.VIEWER,
     APP + "settings/audit/": Opens.ADMIN,
     APP + "users/": Opens.VIEWER,
     APP + "users/<uid>/": Opens.VIEWER,

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import Http404
 
-from profiles.access import audit, permissions
+from profiles.access import audit, masking, permissions
 from profiles.access.models import ApiKey, App
 from profiles.access.permissions import Role
 
@@ -97,4 +97,5 @@ def get_app_or_404(key: ApiKey, public_id: str, role: Role = Role.VIEWER, *, wri
         raise Http404
     if not permissions.has_role(Role(app.viewer_role), role) or (writes and not key.may_write):
         raise PermissionDenied
+    masking.begin(app)
     return app

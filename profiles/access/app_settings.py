@@ -48,7 +48,11 @@ def change(app: App, changes: Mapping[str, Any], *, by: User, address: str = "")
 
 
 def _in_words(value: Any) -> str:
-    return "none" if value is None or value == "" else {True: "yes", False: "no"}.get(value, str(value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_in_words(inner)}" for name, inner in value.items()) or "none"
+    return "none" if value is None or value == "" else str(value)
 
 
 def key_is_taken(key: str) -> bool:

@@ -1,5 +1,6 @@
 """What a person may write about apps, members and their own account."""
 
+from collections.abc import Mapping
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -9,6 +10,7 @@ from django.contrib.auth.models import User
 from django.core.validators import MinValueValidator
 from django.db.models import QuerySet
 
+from profiles.access import masking
 from profiles.access.app_settings import key_is_taken
 from profiles.access.models import App, Membership
 
@@ -28,6 +30,8 @@ def style(form: forms.BaseForm) -> None:
     for field in form.fields.values():
         if isinstance(field.widget, forms.Select):
             field.widget.attrs.setdefault("class", "select")
+        elif isinstance(field.widget, forms.Textarea):
+            field.widget.attrs.setdefault("class", "input textarea")
         elif not isinstance(field.widget, forms.CheckboxInput | forms.RadioSelect | forms.CheckboxSelectMultiple):
             field.widget.attrs.setdefault("class", "input")
 
@@ -165,3 +169,52 @@ class CodeForm(StyledForm):
         max_length=20,
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "text", "autofocus": True}),
     )
+
+
+class MasksForm(StyledForm):
+    """Shown, masked or hidden: for each role and each personal field, and for custom properties by name."""
+
+    def __init__(self, *args: Any, masks: Mapping[str, Mapping[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for role in masking.ROLES:
+            levels = masks.get(role.value, {})
+            for field, (label, _) in masking.FIELDS.items():
+                self.fields[f"{role.value}-{field}"] = forms.ChoiceField(
+                    label=f"{label}, for {role.value}s",
+                    choices=masking.LEVELS,
+                    required=False,
+                    initial=levels.get(field),
+                )
+            for level in (masking.MASKED, masking.HIDDEN):
+                names = [name.removeprefix("custom.") for name, own in levels.items() if own == level and "." in name]
+                self.fields[f"{role.value}-custom-{level}"] = forms.CharField(
+                    label=f"Custom properties {level} for {role.value}s",
+                    required=False,
+                    initial="\n".join(names),
+                    widget=forms.Textarea(attrs={"rows": 3}),
+                    help_text="One name a line.",
+                )
+        style(self)
+
+    def rows(self) -> list[tuple[str, list[forms.BoundField]]]:
+        """Return the fields of each line of the page's table."""
+        return [
+            (label, [self[f"{role.value}-{field}"] for role in masking.ROLES])
+            for field, (label, _) in masking.FIELDS.items()
+        ]
+
+    def custom(self) -> list[forms.BoundField]:
+        """Return the fields for custom properties by name."""
+        return [self[f"{role.value}-custom-{level}"] for role in masking.ROLES for level in ("masked", "hidden")]
+
+    def masks(self) -> dict[str, dict[str, str]]:
+        """Return what was chosen, as the app keeps it."""
+        chosen: dict[str, dict[str, str]] = {}
+        for role in masking.ROLES:
+            levels = {field: self.cleaned_data[f"{role.value}-{field}"] for field in masking.FIELDS}
+            for level in (masking.MASKED, masking.HIDDEN):
+                for name in self.cleaned_data[f"{role.value}-custom-{level}"].splitlines():
+                    if name.strip():
+                        levels[f"custom.{name.strip()}"] = level
+            chosen[role.value] = {field: level for field, level in levels.items() if level}
+        return {role: levels for role, levels in chosen.items() if levels}

@@ -87,6 +87,9 @@ class App(models.Model):
     keeps_city = models.BooleanField(
         "keep cities", default=True, help_text="Regions and coordinates are kept with cities, or not at all."
     )
+    masks = models.JSONField(
+        default=dict, editable=False, help_text="Role to field to masked or hidden (profiles.access.masking)."
+    )
     icon = models.CharField(max_length=44, default="", editable=False, help_text="File name of the drawn icon.")
     is_locked = models.BooleanField(default=False, help_text="A locked app refuses invented data.")
     is_demo = models.BooleanField(default=False, editable=False)

@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import F, QuerySet, Value
 from django.http import Http404, HttpRequest, HttpResponseBase
 
+from profiles.access import masking
 from profiles.access.models import App, Membership
 
 Role = Membership.Role
@@ -50,6 +51,7 @@ def visible_apps(user: AbstractBaseUser | AnonymousUser) -> QuerySet[App]:
 def get_app_or_404(user: AbstractBaseUser | AnonymousUser, public_id: str, role: Role = Role.VIEWER) -> App:
     """Return the app, with `viewer_role`, if the person holds at least `role` in it: one query.
 
+    What it has of personal fields is masked from here on as the role has it (`profiles.access.masking`).
     Raises Http404 for a stranger, who must not learn that the app exists, PermissionDenied for a member who may less.
     """
     app = visible_apps(user).filter(public_id=public_id).first()
@@ -57,6 +59,7 @@ def get_app_or_404(user: AbstractBaseUser | AnonymousUser, public_id: str, role:
         raise Http404
     if not has_role(Role(app.viewer_role), role):
         raise PermissionDenied
+    masking.begin(app)
     return app
 
 

@@ -6,7 +6,7 @@ from django.urls import path
 
 from profiles.access.models import Membership
 from profiles.access.permissions import app_view, superuser_view
-from profiles.access.views import account, apps, audit, members, sign_in, way_in
+from profiles.access.views import account, apps, audit, masks, members, sign_in, way_in
 
 ADMIN = Membership.Role.ADMIN
 
@@ -47,5 +47,6 @@ urlpatterns = [
         app_view(members.change_invitation, role=ADMIN),
         name="change_invitation",
     ),
+    path("apps/<public_id>/settings/masking/", app_view(masks.masks, role=ADMIN), name="app_masks"),
     path("apps/<public_id>/settings/audit/", app_view(audit.of_app, role=ADMIN), name="app_audit"),
 ]

@@ -3,7 +3,7 @@
 from django.db import models
 
 from profiles.access.models import App
-from profiles.users.models import app_column
+from profiles.users.models import Masked, app_column
 
 
 class EventKey(models.Model):
@@ -54,7 +54,7 @@ class Event(models.Model):
         db_table = "profiles_event"
 
 
-class Session(models.Model):
+class Session(Masked):
     """One visit, from its begin to its last signal."""
 
     pk = models.CompositePrimaryKey("user_id", "started_at", "id")

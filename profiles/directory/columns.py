@@ -11,6 +11,7 @@ import django_tables2 as tables
 from django.db.models.expressions import Combinable
 from django.db.models.fields.json import KeyTransform
 
+from profiles.access import masking
 from profiles.countries import country_name
 from profiles.directory import sorts
 from profiles.directory.filters.fields import CUSTOM, LONGEST_NAME
@@ -109,9 +110,9 @@ def chosen_columns(names: Iterable[str]) -> tuple[Column, ...]:
 
 
 def find_sort(name: str) -> Sort | None:
-    """Return how a column sorts; None where there is no such column, or it does not."""
+    """Return how a column sorts; None where it does not, or its order would tell what is masked."""
     column = find_column(name)
-    return column.sort if column else None
+    return column.sort if column and masking.current().shows(name) else None
 
 
 def moment_text(at: datetime | None) -> str | None:
@@ -240,7 +241,7 @@ for _column in (
     Column(
         "birth_year",
         "Birth year",
-        "directory/cells/number.html",
+        "directory/cells/text.html",
         sorts.BIRTH_YEAR,
         is_number=True,
         value=lambda user: None if user.birth_year is None else str(user.birth_year),

@@ -16,7 +16,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models.expressions import Combinable
+from django.db.models.fields.json import KeyTransform
 
+from profiles.access import masking
 from profiles.access.models import App
 from profiles.directory.audience import Audience
 from profiles.directory.columns import Column, Export
@@ -88,7 +91,11 @@ def write_lines(
 def _rows(ids: Sequence[UUID], sheet: Sheet) -> list[list[Any]]:
     """Read what a chunk of users shows, in the order of their keys: one query. Who is gone is left out."""
     paths = [path for export in sheet.exports for path in export.paths]
-    by_id = {row[0]: row for row in AppUser.objects.filter(pk__in=ids).values_list("id", *paths)}
+    masks = masking.current()
+    by_id = {
+        row[0]: (row[0], *(masks.value(_name(path), value) for path, value in zip(paths, row[1:], strict=True)))
+        for row in AppUser.objects.filter(pk__in=ids).values_list("id", *paths)
+    }
     cells = []
     at = 1
     for export in sheet.exports:
@@ -99,6 +106,11 @@ def _rows(ids: Sequence[UUID], sheet: Sheet) -> list[list[Any]]:
         for key in ids
         if (row := by_id.get(key)) is not None
     ]
+
+
+def _name(path: str | Combinable) -> str:
+    """Return what a path reads, as masks know it."""
+    return f"{masking.CUSTOM}.{path.key_name}" if isinstance(path, KeyTransform) else str(path)
 
 
 def _csv(rows: Any) -> bytes:

@@ -9,6 +9,7 @@ app_name = "privacy"
 
 urlpatterns = [
     path("users/<uid>/export/", app_view(views.export_person, role=Role.ADMIN), name="export_person"),
+    path("users/<uid>/reveal/", app_view(views.reveal), name="reveal"),
     path("list/delete/", app_view(views.delete, role=Role.ADMIN), name="delete"),
     path("settings/erase/", app_view(views.erase_app, role=Role.ADMIN), name="erase_app"),
     path("settings/privacy/", app_view(views.overview, role=Role.ADMIN), name="overview"),

@@ -1,5 +1,6 @@
 """A person's data as a file; pages of deletions: what would go, the typed confirmation, how far it is, the receipt."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -8,9 +9,10 @@ from zoneinfo import ZoneInfo
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from profiles.access import audit
+from profiles.access import audit, masking
 from profiles.access.models import App, AppErasure
 from profiles.access.origin import client_address
 from profiles.access.permissions import signed_in
@@ -20,6 +22,7 @@ from profiles.directory.filters.tree import FilterError
 from profiles.privacy import app_erasure, erasures, person_export
 from profiles.privacy.models import Erasure
 from profiles.users.querysets import find_user
+from profiles.users.values import plain_text
 from profiles.wording import Clock
 
 Kind = AppErasure.Kind
@@ -44,6 +47,32 @@ def export_person(request: HttpRequest, app: App, uid: str) -> StreamingHttpResp
             "X-Content-Type-Options": "nosniff",
         },
     )
+
+
+@never_cache
+@require_POST
+def reveal(request: HttpRequest, app: App, uid: str) -> HttpResponse:
+    """Show the masked fields of one user, this once, and note that. What is hidden from the role stays hidden."""
+    masks = masking.current()
+    covered = find_user(app, uid)
+    with masking.seeing(masks.only_hidden()):
+        user = find_user(app, uid)
+    if covered is None or user is None:
+        raise Http404
+    fields = [
+        (label, _joined(getattr(user, column) for column in columns if hasattr(user, column)))
+        for field, (label, columns) in masking.FIELDS.items()
+        if masks.level(field) == masking.MASKED and field != masking.CUSTOM
+    ]
+    fields += [(name, plain_text(value)) for name, value in user.custom.items() if covered.custom.get(name) != value]
+    if fields:
+        detail = {"fields": ", ".join(label for label, _ in fields)}
+        audit.record(request.user, app, audit.Action.REVEALED, f"user {uid}", detail, address=client_address(request))
+    return render(request, "privacy/revealed.html", {"app": app, "app_user": user, "fields": fields})
+
+
+def _joined(values: Iterable[Any]) -> str:
+    return ", ".join(str(value) for value in values if value is not None)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -5,15 +5,20 @@ Every table leads with the user's key in its primary key and has no foreign key 
 runs unchanged on Citus, distributed by that key.
 """
 
+from collections.abc import Collection
+from typing import Any, Self
+
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
+from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Concat, Left, Lower, NullIf
 
+from profiles.access import masking
 from profiles.access.models import App
 
-_SEARCHED = [
+SEARCHED = [
     "name",
     "username",
     "email",
@@ -27,7 +32,7 @@ _SEARCHED = [
 
 def _searched_columns() -> list[Coalesce | models.Value]:
     parts: list[Coalesce | models.Value] = []
-    for column in _SEARCHED:
+    for column in SEARCHED:
         parts += [
             Coalesce(models.F(column), models.Value("", output_field=models.TextField())),
             models.Value("\n", output_field=models.TextField()),
@@ -60,7 +65,26 @@ def sortable_text(*columns: str) -> Combinable:
     return Lower(Left(Coalesce(*known) if len(known) > 1 else known[0], _SORTED_CHARACTERS))
 
 
-class AppUser(models.Model):
+class Masked(models.Model):
+    """Rows with personal fields: covered when they are read, as the role of whoever looks has it."""
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Write the row; never from behind a mask, which would be written over what it covers."""
+        if masking.current():
+            raise PermissionDenied
+        super().save(*args, **kwargs)
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **more: Any) -> Self:
+        row = super().from_db(db, field_names, values, **more)
+        masking.current().cover(row.__dict__)
+        return row
+
+
+class AppUser(Masked):
     """One person of one app: details, custom properties, device and place, as last known."""
 
     id = models.UUIDField(primary_key=True, editable=False, help_text="profiles.users.keys.user_key")
@@ -201,7 +225,7 @@ class UserActivity(models.Model):
         ]
 
 
-class Identity(models.Model):
+class Identity(Masked):
     """Whose data a device id's requests are: those stamped up to `until` belong to `user_id`, which absorbed it.
 
     A device id without a row here belongs to the user whose key it computes to.
@@ -219,7 +243,7 @@ class Identity(models.Model):
         indexes = [models.Index(fields=["user_id"], name="identity_user")]
 
 
-class Merge(models.Model):
+class Merge(Masked):
     """One user absorbed by another: a row, so that it can be shown, explained and undone.
 
     `survivor_before` and `absorbed_before` are snapshots of both as they were (null where there was no such user).
@@ -286,6 +310,14 @@ class PropertyChange(models.Model):
     name = models.TextField(help_text="A detail's column, or custom.<name>.")
     value = models.JSONField(null=True, help_text="Null: deleted.")
     source = models.CharField(max_length=6, choices=Source.choices, default=Source.SDK)
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **more: Any) -> Self:
+        """Read a row; the value is covered as the property that it was of."""
+        row = super().from_db(db, field_names, values, **more)
+        if "value" in row.__dict__:
+            row.value = masking.current().value(row.name, row.value)
+        return row
 
 
 class ConsentChange(models.Model):

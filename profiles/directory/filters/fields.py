@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from django.db.models import Exists, OuterRef, Q, Sum
 
+from profiles.access import masking
 from profiles.activity.models import Event, EventKey
 from profiles.activity.segmentation_sql import Holds
 from profiles.directory.filters import kinds
@@ -75,7 +76,9 @@ def all_fields() -> tuple[Field, ...]:
 
 
 def find_field(name: str) -> Field:
-    """Return a field by its name; any custom property is one. Raise FilterError."""
+    """Return a field by its name; any custom property is one. Raise FilterError, also for what is masked."""
+    if not masking.current().shows(name):
+        raise FilterError("Your role does not see the field that this filter asks for")
     if field := _registry.get(name):
         return field
     property_name = name.removeprefix(CUSTOM)
