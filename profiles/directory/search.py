@@ -15,8 +15,8 @@ SHORTEST_ANYWHERE = 3  # the trigram index finds shorter words only where a word
 def search_condition(text: str, user: str = "") -> Q:
     """Return the condition that each word of `text` stands somewhere in a user's searched columns.
 
-    Masked columns find nobody. `user` leads to the AppUser ("user__"). The words are lower-cased by the database, as the
-    column was, and matched as they are: % and _ mean themselves.
+    Masked columns find nobody. `user` leads to the AppUser ("user__"). The words are lower-cased by the database, as
+    the column was, and matched as they are: % and _ mean themselves.
     """
     words = text.split()
     found = reduce(and_, (_finds(f"{user}search_text", word) for word in words), Q())
