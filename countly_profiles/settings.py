@@ -227,6 +227,21 @@ PUSH_FCM = env.text("PUSH_FCM", "https://fcm.googleapis.com")
 PUSH_TOKEN_HOSTS = env.words("PUSH_TOKEN_HOSTS", "oauth2.googleapis.com")
 PUSH_CA_FILE = env.text("PUSH_CA_FILE")
 
+# --- Mail and webhooks --------------------------------------------------------------------------
+
+# Empty: no mail is sent, and pages say so.
+EMAIL_HOST = env.text("EMAIL_HOST")
+EMAIL_PORT = env.number("EMAIL_PORT", 587, minimum=1, maximum=65535)
+EMAIL_HOST_USER = env.text("EMAIL_USER")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_PASSWORD")
+EMAIL_USE_SSL = env.flag("EMAIL_SSL", default=EMAIL_PORT == 465)
+EMAIL_USE_TLS = env.flag("EMAIL_STARTTLS", default=not EMAIL_USE_SSL)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", f"countly-profiles@{EMAIL_HOST or 'localhost'}")
+
+# Webhooks reach public addresses only, unless the server stands among those who may be asked.
+ALERTS_TO_PRIVATE_NETWORKS = env.flag("ALERTS_TO_PRIVATE_NETWORKS", default=False)
+
 # --- Celery -------------------------------------------------------------------------------------
 
 CELERY_BROKER_URL = env.celery_broker_url(REDIS_URL)
@@ -312,6 +327,17 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 1.0,
         "options": {"expires": 1.0},
     },
+    "tell-crash-alerts": {
+        "task": "profiles.crashes.tasks.tell_alerts",
+        "schedule": 5.0,
+        "options": {"expires": 5.0},
+    },
+    "note-crash-spikes": {
+        "task": "profiles.crashes.tasks.note_spikes",
+        "schedule": 300.0,
+        "options": {"expires": 300.0},
+    },
+    "forget-alert-deliveries": {"task": "profiles.crashes.tasks.forget_old_deliveries", "schedule": 3600.0},
     "forget-deleted-funnels": {
         "task": "profiles.funnels.tasks.forget_deleted_funnels",
         "schedule": 60.0,

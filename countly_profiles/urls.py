@@ -9,6 +9,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from countly_profiles import frame, health
 from profiles.access.permissions import app_view
 from profiles.access.views.sign_in import to_sign_in
+from profiles.crashes.views import symbolicating
 from profiles.privacy import views as privacy_views
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -20,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/login/", to_sign_in),
     path("admin/", admin.site.urls),
     path("", include("profiles.access.urls")),
+    path("crash-symbols/", symbolicating.upload_symbols, name="upload_symbols"),
     path("erasures/", login_required(privacy_views.app_erasures), name="app_erasures"),
     path("apps/<public_id>/freshness/", app_view(frame.freshness), name="freshness"),
     path("apps/<public_id>/", include("profiles.users.urls")),

@@ -21,14 +21,18 @@ from profiles.activity.models import (
     Stale,
 )
 from profiles.crashes.models import (
+    AlertChannel,
+    AlertDelivery,
     AppCrashDay,
     Crash,
+    CrashAlert,
     CrashComment,
     CrashDay,
     CrashedSession,
     CrashGroup,
     CrashUser,
     CrashVersion,
+    SymbolFile,
 )
 from profiles.engagement.models import Engagement, EngagementDistribution
 from profiles.funnels.models import Funnel, FunnelCompletion, FunnelReport, FunnelStep
@@ -46,6 +50,8 @@ from profiles.users.models import (
 )
 
 __all__ = [
+    "AlertChannel",
+    "AlertDelivery",
     "ApiKey",
     "App",
     "AppCrashDay",
@@ -56,6 +62,7 @@ __all__ = [
     "AuditEntry",
     "ConsentChange",
     "Crash",
+    "CrashAlert",
     "CrashComment",
     "CrashDay",
     "CrashGroup",
@@ -89,6 +96,7 @@ __all__ = [
     "Session",
     "SessionSignal",
     "Stale",
+    "SymbolFile",
     "Tombstone",
     "UidCounter",
     "UserActivity",

@@ -51,6 +51,8 @@ EXPECTED: dict[str, Opens] = {
     "erasures/": Opens.SIGNED_IN,
     "audit/": Opens.SUPERUSER,
     "apps/new/": Opens.SUPERUSER,
+    # Programs
+    "crash-symbols/": Opens.API_KEY,
     # An app
     APP + "freshness/": Opens.VIEWER,
     APP + "pictures/<name>": Opens.VIEWER,
@@ -85,6 +87,10 @@ EXPECTED: dict[str, Opens] = {
     APP + "settings/privacy/<int:erasure_id>/": Opens.ADMIN,
     APP + "crashes/": Opens.VIEWER,
     APP + "crashes/<group_id>/": Opens.VIEWER,
+    APP + "crashes/alerts/": Opens.ADMIN,
+    APP + "crashes/alerts/<int:channel_id>/": Opens.ADMIN,
+    APP + "crashes/symbols/": Opens.VIEWER,
+    APP + "crashes/symbols/<int:file_id>/delete/": Opens.ANALYST,
     APP + "crashes/<group_id>/state/": Opens.ANALYST,
     APP + "crashes/<group_id>/merge/": Opens.ANALYST,
     APP + "crashes/<group_id>/split/": Opens.ANALYST,

@@ -28,7 +28,7 @@ from profiles import pictures
 from profiles.access.models import ApiKey, App, Invitation, Membership
 from profiles.access.permissions import Role, has_role
 from profiles.access.services import create_app
-from profiles.crashes.models import CrashComment
+from profiles.crashes.models import AlertChannel, CrashComment, SymbolFile
 from profiles.privacy.models import Erasure
 from profiles.tests.factories import make_crash, make_crash_group, make_funnel, make_person, make_user
 from profiles.users.models import Merge
@@ -109,6 +109,12 @@ def make_world(name: str) -> World:
         "name": picture.rpartition("/")[2],
         "<slug:name>": "user-details",
         "group_id": group.public_id,
+        "channel_id": str(AlertChannel.objects.create(app=app, kind="email", target="a@b.c", created_at=NOW).pk),
+        "file_id": str(
+            SymbolFile.objects.create(
+                app=app, kind="proguard", app_version="1", name="", content=b"", size=0, uploaded_at=NOW
+            ).pk
+        ),
         "comment_id": str(CrashComment.objects.create(group=group, text="Seen", created_at=NOW).pk),
         "merge_id": str(merge.id),
         "erasure_id": str(Erasure.objects.create(app=app, asked_by="x", asked_at=NOW, users_total=1).pk),

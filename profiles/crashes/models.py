@@ -177,3 +177,102 @@ class AppCrashDay(models.Model):
     shard = models.SmallIntegerField()
     users = models.IntegerField(default=0)
     sessions = models.IntegerField(default=0)
+
+
+class CrashAlert(models.Model):
+    """Something about a group that somebody wants to hear of, noted as it happened; also the group's history."""
+
+    class Reason(models.TextChoices):
+        NEW = "new", "New crash"
+        REOCCURRED = "reoccurred", "Reoccurred"
+        SPIKING = "spiking", "Spiking"
+
+    app = models.ForeignKey(App, models.CASCADE, db_index=False, related_name="+")
+    group = models.ForeignKey(CrashGroup, models.CASCADE, related_name="alerts")
+    reason = models.CharField(max_length=10, choices=Reason.choices)
+    app_version = models.TextField(default="")
+    times = models.IntegerField(default=0, help_text="Of a spike: in the last hour.")
+    at = models.DateTimeField(help_text="Server time.")
+    is_told = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["app", "id"], name="crash_alert_waiting", condition=models.Q(is_told=False))]
+
+    def __str__(self) -> str:
+        return f"{self.reason} · {self.group_id}"
+
+
+class AlertChannel(models.Model):
+    """Where the alerts of an app go: an address on the web, or e-mail."""
+
+    class Kind(models.TextChoices):
+        WEBHOOK = "webhook", "Webhook"
+        EMAIL = "email", "E-mail"
+
+    app = models.ForeignKey(App, models.CASCADE, related_name="alert_channels")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    target = models.TextField(help_text="An address, or e-mail addresses parted by commas.")
+    secret = models.CharField(max_length=64, help_text="Signs what a webhook is sent.")
+    on_new = models.BooleanField(default=True)
+    on_reoccurred = models.BooleanField(default=True)
+    on_spiking = models.BooleanField(default=True)
+    is_fatal_only = models.BooleanField(default=False)
+    base_url = models.TextField(help_text="Of the pages, as its maker saw them: for the links in alerts.")
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.kind} · {self.target}"
+
+
+class AlertDelivery(models.Model):
+    """Alerts on their way to a channel: the outbox. What they say is kept as it was when they were made."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        DELIVERED = "delivered", "Delivered"
+        FAILED = "failed", "Given up"
+
+    channel = models.ForeignKey(AlertChannel, models.CASCADE, related_name="deliveries")
+    content = models.JSONField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    attempts = models.IntegerField(default=0)
+    due_at = models.DateTimeField()
+    error = models.TextField(default="")
+    created_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["due_at"], name="alert_delivery_due", condition=models.Q(state="waiting")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel_id} · {self.state}"
+
+
+class SymbolFile(models.Model):
+    """What turns machine names of one build back into source: uploaded, kept compressed, read when a trace is shown."""
+
+    class Kind(models.TextChoices):
+        SOURCE_MAP = "source_map", "JavaScript source map"
+        SCRIPT = "script", "JavaScript, as delivered"
+        PROGUARD = "proguard", "ProGuard or R8 mapping"
+        NATIVE = "native", "Native symbols"
+
+    app = models.ForeignKey(App, models.CASCADE, db_index=False, related_name="symbol_files")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    app_version = models.TextField(default="", help_text="Empty for native symbols: their debug id tells.")
+    name = models.TextField(help_text="Of the file that traces name; of native symbols the debug id.")
+    file_name = models.TextField()
+    content = models.BinaryField(help_text="Compressed by zlib.")
+    size = models.BigIntegerField(help_text="Bytes, before compression.")
+    uploaded_at = models.DateTimeField()
+    uploaded_by = models.CharField(max_length=150)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["app", "kind", "app_version", "name"], name="symbol_file_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} · {self.app_version} · {self.name}"

@@ -16,10 +16,11 @@ from django.db import connection, transaction
 
 from profiles.access.models import App, new_public_id
 from profiles.bulk import BulkTable, Part, array_literal
+from profiles.crashes import alerts
 from profiles.crashes.crash_free import Crashed, count_crashed, move_crashed
 from profiles.crashes.fingerprint import CrashFacts, Fingerprint, fingerprint
 from profiles.crashes.merging import keep_merges
-from profiles.crashes.models import CrashGroup
+from profiles.crashes.models import CrashAlert, CrashGroup
 from profiles.crashes.versions import is_newer, newest
 
 # What only the page of one occurrence reads; kept apart from what is counted over many.
@@ -182,7 +183,7 @@ _GroupKey = tuple[int, str]
 
 @transaction.atomic(savepoint=False)
 def record(occurrences: Collection[Occurrence], *, lost_users: Iterable[int] = (), shard: int = 0) -> Recorded:
-    """Record crashes of any number of apps and users: at most thirteen statements, whatever the number of crashes.
+    """Record crashes of any number of apps and users: at most fifteen statements, whatever the number of crashes.
 
     `lost_users` names groups that count one user less after a merge, as `move` returned them; `shard` is the lowest
     that the caller holds. Adds to counters, so each occurrence may come only once. The groups' rows are locked in the
@@ -220,6 +221,9 @@ def record(occurrences: Collection[Occurrence], *, lost_users: Iterable[int] = (
     for group_id in lost:
         hits.setdefault(group_id, _Hits())
     reoccurred = _update_groups(hits, new_users)
+    received_at = max(one.received_at for one in occurrences)
+    alerts.note(CrashAlert.Reason.NEW, new, received_at)
+    alerts.note(CrashAlert.Reason.REOCCURRED, reoccurred, received_at)
     return Recorded({one.id: place.public_id for one, place in zip(occurrences, places, strict=True)}, new, reoccurred)
 
 

@@ -4,14 +4,22 @@ from django.urls import path
 
 from profiles.access.models import Membership
 from profiles.access.permissions import app_view
-from profiles.crashes.views import handling, pages
+from profiles.crashes.views import alerting, handling, pages, symbolicating
 
-ANALYST = Membership.Role.ANALYST
+ADMIN, ANALYST = Membership.Role.ADMIN, Membership.Role.ANALYST
 
 app_name = "crashes"
 
 urlpatterns = [
     path("crashes/", app_view(pages.groups), name="list"),
+    path("crashes/alerts/", app_view(alerting.channels, role=ADMIN), name="alerts"),
+    path("crashes/alerts/<int:channel_id>/", app_view(alerting.change_channel, role=ADMIN), name="change_channel"),
+    path("crashes/symbols/", app_view(symbolicating.symbols), name="symbols"),
+    path(
+        "crashes/symbols/<int:file_id>/delete/",
+        app_view(symbolicating.delete_symbols, role=ANALYST),
+        name="delete_symbols",
+    ),
     path("crashes/<group_id>/", app_view(pages.group), name="group"),
     path("crashes/<group_id>/state/", app_view(handling.change_state, role=ANALYST), name="state"),
     path("crashes/<group_id>/merge/", app_view(handling.merge, role=ANALYST), name="merge"),

@@ -132,8 +132,9 @@ def test_a_batch_costs_the_same_at_any_size(occurrence: Make, crashes: int) -> N
         connection,
     ) as queries:
         record(batch)
-    # keep merges, find, make, find again, time zones, COPY, known users, users, days, versions, crashed, lock, update
-    assert len(queries) == 13
+    # keep merges, find, make, find again, time zones, COPY, known users, users, days, versions, crashed, lock, update,
+    # and the alerts of what is new
+    assert len(queries) == 14
 
 
 def test_nothing_to_record_asks_nothing(db: None) -> None:

@@ -24,6 +24,7 @@ from profiles.crashes.occurrences import Position
 from profiles.crashes.querysets import Overview
 from profiles.crashes.reading_order import in_reading_order
 from profiles.crashes.state import DEFAULT_SORT, ListState, Tab
+from profiles.crashes.symbols import library
 from profiles.crashes.tables import heads
 from profiles.crashes.traces.reading import read_trace
 from profiles.crashes.views.finding import clock_of, group_or_404
@@ -34,6 +35,7 @@ from profiles.wording import Clock, day, grouped
 
 LOG_LINES_SHOWN = 500
 CHIPS_OF_STEP = 4
+ALERTS_SHOWN = 10
 CHART_HEIGHT = 64
 CHART_STEP = 10  # of which a bar takes 7
 
@@ -74,6 +76,7 @@ def groups(request: HttpRequest, app: App) -> HttpResponse:
         "announcement": f"{grouped(matching)} crash groups",
         "crash_free": crash_free.over_all(crash_free.read_days(app, clock.today)),
         "crash_free_days": crash_free.DAYS_SHOWN,
+        "is_admin": has_role(Membership.Role(app.viewer_role), Membership.Role.ADMIN),
     }
     htmx: Any = getattr(request, "htmx", None)
     is_fragment = bool(htmx) and not htmx.history_restore_request
@@ -125,6 +128,7 @@ def group(request: HttpRequest, app: App, group_id: str) -> HttpResponse:
         "members": querysets.read_members(found) if len(members) > 1 else [],
         "comments": list(found.comments.order_by("id")),
         "versions": occurrences.read_versions(members),
+        "alerts": found.alerts.order_by("-id")[:ALERTS_SHOWN],
         "users_url": _users_url(app, found),
         "bars": _bars(days, clock),
         "days_label": f"{grouped(sum(days))} in the last {len(days)} days",
@@ -143,7 +147,7 @@ def group(request: HttpRequest, app: App, group_id: str) -> HttpResponse:
         "custom_distributions": custom_distributions(custom for _, custom in facts),
     }
     if shown is not None:
-        context |= _what_happened(shown)
+        context |= _what_happened(app, shown)
         context["events_before"] = [_step(event, shown) for event in occurrences.read_events_before(shown)]
     return render(request, "crashes/group.html", context)
 
@@ -191,17 +195,19 @@ def _bars(days: Sequence[int], clock: Clock) -> list[Bar]:
     return bars
 
 
-def _what_happened(crash: Crash) -> dict[str, Any]:
+def _what_happened(app: App, crash: Crash) -> dict[str, Any]:
     error = str(crash.texts.get("error", ""))
+    rewritten = library.rewrite(app, crash)
     trace = read_trace(
-        error,
+        rewritten.text,
         is_javascript=bool(crash.report.get("is_javascript")),
         executable=str(crash.report.get("executable_name", "")),
     )
     logs = str(crash.texts.get("logs", "")).splitlines()
     return {
         "parts": in_reading_order(trace),
-        "language": trace.language,
+        "rewritten": rewritten,
+        "symbols_query": urlencode({"version": crash.app_version}),
         "raw_trace": error,
         "logs": logs[-LOG_LINES_SHOWN:],
         "older_logs": max(0, len(logs) - LOG_LINES_SHOWN),

@@ -1,0 +1,1 @@
+"""Machine names of one build back into source: files that were uploaded, applied when a trace is shown."""
