@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("profiles", "0021_messages"),
+        ("profiles", "0022_masks"),
     ]
 
     operations = [
