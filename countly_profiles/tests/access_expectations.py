@@ -77,6 +77,7 @@ EXPECTED: dict[str, Opens] = {
     APP + "users/<uid>/merges/<merge_id>/undo/": Opens.ADMIN,
     APP + "users/<uid>/export/": Opens.ADMIN,
     APP + "users/<uid>/neighbours/": Opens.VIEWER,
+    APP + "list/filter/": Opens.VIEWER,
     APP + "list/export/": Opens.ANALYST,
     APP + "list/export/download/": Opens.ANALYST,
     APP + "list/export/progress/": Opens.ANALYST,

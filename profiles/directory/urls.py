@@ -3,12 +3,13 @@
 from django.urls import path, re_path
 
 from profiles.access.permissions import Role, app_view
-from profiles.directory.views import exports, listing
+from profiles.directory.views import exports, filtering, listing
 
 app_name = "directory"
 
 urlpatterns = [
     path("users/", app_view(listing.users), name="users"),
+    path("list/filter/", app_view(filtering.edit), name="filter"),
     path("list/export/", app_view(exports.export, role=Role.ANALYST), name="export"),
     path("list/export/download/", app_view(exports.download, role=Role.ANALYST), name="download"),
     path("list/export/progress/", app_view(exports.progress, role=Role.ANALYST), name="export_progress"),

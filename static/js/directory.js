@@ -46,6 +46,41 @@
     if (event.target.id === "export-form") document.body.dispatchEvent(new CustomEvent("export-started"));
   });
 
+  // The panel above the list: closed in place, its first box focused, its list narrowed while one types.
+  document.addEventListener("click", (event) => {
+    const panel = document.getElementById("panel");
+    if (!event.target.closest("[data-close-panel]") || !document.getElementById("results")) return;
+    event.preventDefault();
+    panel.replaceChildren();
+    document.getElementById("add-filter")?.focus();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && event.target.closest("[data-panel]")) event.target.closest("[data-panel]").querySelector("[data-close-panel]")?.click();
+  });
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.detail.target?.id !== "panel") return;
+    for (const element of event.detail.target.querySelectorAll("[data-needs-script]")) element.hidden = false;
+    const panel = event.detail.target;
+    (panel.querySelector("[autofocus]") || panel.querySelector("select, input:not([type=hidden]), a"))?.focus();
+  });
+  document.addEventListener("input", (event) => {
+    if (!event.target.matches("[data-find]")) return;
+    const wanted = event.target.value.trim().toLowerCase();
+    for (const group of document.querySelectorAll("[data-find-group]")) {
+      let found = 0;
+      for (const item of group.querySelectorAll("li")) {
+        item.hidden = !item.textContent.toLowerCase().includes(wanted);
+        if (!item.hidden) found += 1;
+      }
+      group.hidden = found === 0;
+    }
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !event.target.matches("[data-find]")) return;
+    event.preventDefault();
+    document.querySelector("[data-find-group] li:not([hidden]) a")?.click();
+  });
+
   // x ticks the row that has the focus.
   document.addEventListener("keydown", (event) => {
     if (event.key !== "x" || event.ctrlKey || event.metaKey || event.altKey) return;

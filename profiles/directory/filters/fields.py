@@ -37,6 +37,7 @@ class Scope:
 
 
 Where: TypeAlias = Callable[[str, Values, Scope], Q]
+Choices: TypeAlias = Callable[[int], Sequence[tuple[str, str]]]  # of an app's id: values and their words
 Say: TypeAlias = Callable[[Operator, Values, int], str]  # the last is the app's id
 
 
@@ -51,6 +52,8 @@ class Field:
     where: Where
     say: Say | None = None
     """The question in words, where they are not label, operator and values."""
+    choices: Choices | None = None
+    """What a box whose type is not one of every field's may hold."""
 
     def operator(self, name: str) -> Operator:
         """Return an operator by its name; raise FilterError."""

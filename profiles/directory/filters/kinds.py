@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 from operator import eq, ge, gt, le, lt
 from typing import Any, Final, TypeAlias
 
@@ -19,6 +20,10 @@ LONGEST_VALUE: Final = 200
 MOST_DAYS: Final = 3650
 MOST_TIMES: Final = 1_000_000
 _NUMBER: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,6})?")
+
+_WHOLE: Final = re.compile(r"[0-9]{1,15}")
+
+BASIC_TYPES: Final = frozenset({"text", "number", "whole", "date"})
 
 Values: TypeAlias = tuple[str, ...]
 Compare: TypeAlias = Callable[[float, float], bool]
@@ -32,14 +37,29 @@ NUMBER_ORDERS: Final[Mapping[str, Compare]] = {
 }
 
 
+class Suggests(StrEnum):
+    """What is offered while somebody types into a box."""
+
+    VALUE = "value"  # of the field, as users have it
+    EVENT = "event"
+    SEGMENT = "segment"  # of the event in the first box
+    SEGMENT_VALUE = "segment_value"
+    FEATURE = "feature"  # of consent
+
+
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One box of the form: how it is labelled and what it takes."""
+    """One box of the form: how it is labelled, what it takes, and by what name the list of what it may hold goes.
+
+    `type` is text, number, whole (a number), date, or segment (an operator of a segment); any other is one of the
+    field's choices.
+    """
 
     label: str
     type: str = "text"
     default: str = ""
     is_optional: bool = False
+    suggests: Suggests | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +71,7 @@ class Operator:
     inputs: tuple[Input, ...] = ()
 
 
-_TEXT_VALUE: Final = (Input("Value"),)
+_TEXT_VALUE: Final = (Input("Value", suggests=Suggests.VALUE),)
 _NUMBER_VALUE: Final = (Input("Number", "number"),)
 _BETWEEN: Final = (Input("From", "number"), Input("to", "number"))
 _SET: Final = (Operator("is_set", "is set"), Operator("is_not_set", "is not set"))
@@ -74,8 +94,8 @@ NUMBER: Final = (
     *_SET,
 )
 MOMENT: Final = (
-    Operator("last_days", "in the last", (Input("Days", "number", "7"),)),
-    Operator("not_last_days", "not in the last", (Input("Days", "number", "7"),)),
+    Operator("last_days", "in the last", (Input("Days", "whole", "7"),)),
+    Operator("not_last_days", "not in the last", (Input("Days", "whole", "7"),)),
     Operator("before", "before", (Input("Day", "date"),)),
     Operator("after", "after", (Input("Day", "date"),)),
     *_SET,
@@ -93,19 +113,19 @@ PROPERTY: Final = (
     *_SET,
 )
 CONSENT: Final = (
-    Operator("given", "given for", (Input("Feature"),)),
-    Operator("not_given", "not given for", (Input("Feature"),)),
+    Operator("given", "given for", (Input("Feature", suggests=Suggests.FEATURE),)),
+    Operator("not_given", "not given for", (Input("Feature", suggests=Suggests.FEATURE),)),
 )
 _SEGMENT: Final = tuple(
     Operator(operator.value, operator.words) for operator in segmentation.Operator
 )  # of a condition on what the event carried
 _BEHAVIOUR_INPUTS: Final = (
-    Input("Event"),
-    Input("times or more", "number", "1"),
-    Input("in the last days (0: ever)", "number", "30"),
-    Input("where segment", is_optional=True),
-    Input("operator", "segment", "is", is_optional=True),
-    Input("value", is_optional=True),
+    Input("Event", suggests=Suggests.EVENT),
+    Input("Times, at least", "whole", "1"),
+    Input("In the last days (0: ever)", "whole", "30"),
+    Input("Where segment", is_optional=True, suggests=Suggests.SEGMENT),
+    Input("Segment’s operator", "segment", "is", is_optional=True),
+    Input("Segment’s value", is_optional=True, suggests=Suggests.SEGMENT_VALUE),
 )
 BEHAVIOUR: Final = (
     Operator("did", "did", _BEHAVIOUR_INPUTS),
@@ -134,16 +154,15 @@ def _read_value(box: Input, text: str) -> str:
     if not text:
         if box.is_optional:
             return ""
-        raise FilterError(f"{box.label}: nothing is given")
+        raise FilterError(f"{box.label}: fill this in")
     if len(text) > LONGEST_VALUE:
         raise FilterError(f"{box.label}: at most {LONGEST_VALUE} characters")
-    if box.type == "number":
-        if not _NUMBER.fullmatch(text):
-            raise FilterError(f"{box.label}: “{text}” is not a number")
-        if box.label.lower().find("day") >= 0 or box.label.startswith(("times", "Step")):
-            if not text.isdigit():
-                raise FilterError(f"{box.label}: “{text}” is not a whole number")
-            return str(int(text))
+    if box.type == "number" and not _NUMBER.fullmatch(text):
+        raise FilterError(f"{box.label}: “{text}” is not a number such as 3 or 2.5")
+    if box.type == "whole":
+        if not _WHOLE.fullmatch(text):
+            raise FilterError(f"{box.label}: “{text}” is not a whole number such as 3")
+        return str(int(text))
     if box.type == "date":
         try:
             return date.fromisoformat(text).isoformat()
@@ -160,12 +179,12 @@ def _read_behaviour(read: Sequence[str]) -> Values:
         raise FilterError(f"Days: 0 to {MOST_DAYS}")
     if not name:
         if value:
-            raise FilterError("Where segment: nothing is given")
+            raise FilterError("Where segment: name the segment that has this value")
         return (key, times, days)
     if operator not in {one.name for one in _SEGMENT}:
         raise FilterError(f"Operator: there is no “{operator}”")
     if not value and operator != segmentation.Operator.IS_SET:
-        raise FilterError("Value: nothing is given")
+        raise FilterError("Segment’s value: fill this in")
     return (key, times, days, name, operator, value) if value else (key, times, days, name, operator)
 
 

@@ -54,17 +54,55 @@ class Group:
         """Return the group without one of its members."""
         return Group(self.members[:index] + self.members[index + 1 :], self.is_any)
 
-    def with_condition(self, condition: Condition, *, is_alternative: bool = False) -> Group:
-        """Return the group with one more condition: beside the others, or as an alternative to the last of them."""
-        if not is_alternative or not self.members:
-            return Group((*self.members, condition), self.is_any)
-        last = self.members[-1]
-        others = last.members if isinstance(last, Group) and last.is_any else (last,)
-        return Group((*self.members[:-1], Group((*others, condition), is_any=True)), self.is_any)
+    def with_condition(self, condition: Condition) -> Group:
+        """Return the group with one more condition, which must hold beside the others."""
+        base = all_of(self)
+        return Group((*base.members, condition))
 
 
 Node: TypeAlias = Condition | Group
 EVERYBODY: Final = Group()
+Path: TypeAlias = tuple[int, ...]  # the number of a member, then of its member, and so on
+
+
+def all_of(group: Group) -> Group:
+    """Return the same filter as members that must all hold: what paths count in."""
+    return Group((group,)) if group.is_any and group.members else Group(group.members)
+
+
+def find(group: Group, path: Path) -> Node | None:
+    """Return what stands at a path; None where nothing does."""
+    node: Node = all_of(group)
+    for index in path:
+        if not isinstance(node, Group) or index >= len(node.members):
+            return None
+        node = node.members[index]
+    return node if path else None
+
+
+def replaced(group: Group, path: Path, node: Node | None) -> Group:
+    """Return the filter with another node at a path that is there, or without it. Groups of one are dissolved."""
+    changed = _replaced(all_of(group), path, node)
+    return changed if isinstance(changed, Group) else EVERYBODY if changed is None else Group((changed,))
+
+
+def _replaced(at: Node, path: Path, node: Node | None) -> Node | None:
+    if not path or not isinstance(at, Group):
+        return node
+    changed = _replaced(at.members[path[0]], path[1:], node)
+    members = at.members[: path[0]] + (() if changed is None else (changed,)) + at.members[path[0] + 1 :]
+    if not members:
+        return None
+    return members[0] if len(members) == 1 and at.is_any else Group(members, at.is_any)
+
+
+def with_alternative(group: Group, path: Path, condition: Condition) -> Group:
+    """Return the filter with a condition that may hold instead of what stands at the path."""
+    node = find(group, path)
+    if node is None:
+        return group.with_condition(condition)
+    others = node.members if isinstance(node, Group) and node.is_any else (node,)
+    return replaced(group, path, Group((*others, condition), is_any=True))
 
 
 def write(group: Group) -> str:

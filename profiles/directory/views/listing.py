@@ -18,8 +18,8 @@ from profiles.access.querysets import UserTotals, user_totals
 from profiles.directory.actions import Action, actions_for
 from profiles.directory.audience import EVERYONE, Audience, read_state, tab_total
 from profiles.directory.columns import CUSTOM_SECTION
-from profiles.directory.filters.fields import in_words
-from profiles.directory.filters.tree import EVERYBODY, Group
+from profiles.directory.condition_form import chips
+from profiles.directory.filters.tree import EVERYBODY
 from profiles.directory.panels import panels_of
 from profiles.directory.querysets import (
     Matches,
@@ -38,6 +38,7 @@ from profiles.users.querysets import find_user
 from profiles.wording import Clock, grouped
 
 WAITING = "waiting"
+PANEL_LOADER = "panel-loader"  # the element by which an open panel has the list drawn again, and stays open
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ def users(request: HttpRequest, app: App) -> HttpResponse:
         [column.relation for column in columns if column.relation],
         with_custom=any(column.section == CUSTOM_SECTION for column in columns),
     )
+    htmx = HtmxDetails(request)
     list_url = reverse("directory:users", args=[app.public_id])
     cell_context = {
         "clock": clock,
@@ -95,7 +97,10 @@ def users(request: HttpRequest, app: App) -> HttpResponse:
         "state": state,
         "clock": clock,
         "tabs": _tabs(state, totals),
-        "chips": _chips(app, state),
+        "chips": chips(app, state),
+        "filter_url": reverse("directory:filter", args=[app.public_id]),
+        "filter_query": urlencode(state.fields()),
+        "is_list_changed": htmx.trigger != PANEL_LOADER,
         "unfiltered": "?" + state.filtered(EVERYBODY).query_string(),
         "actions": _actions(request, app),
         "everyone_query": urlencode(_everyone(state)),
@@ -110,7 +115,7 @@ def users(request: HttpRequest, app: App) -> HttpResponse:
         "server_url": request.build_absolute_uri("/").rstrip("/"),
         "announcement": _announcement(shown, matches),
     }
-    is_fragment = bool(htmx := HtmxDetails(request)) and not htmx.history_restore_request
+    is_fragment = bool(htmx) and not htmx.history_restore_request
     response = render(request, "directory/_fragment.html" if is_fragment else "directory/users.html", context)
     patch_vary_headers(response, ["HX-Request"])
     if is_fragment:
@@ -174,17 +179,6 @@ def _tabs(state: ListState, totals: UserTotals) -> list[TabLink]:
     return [
         TabLink(tab.label, tab_total(totals, tab), "?" + state.first_page(tab=tab).query_string(), tab is state.tab)
         for tab in Tab
-    ]
-
-
-def _chips(app: App, state: ListState) -> list[tuple[str, str]]:
-    """Return each part of the filter in words, with the address of the list without it."""
-    parts = state.filter
-    if parts.is_any:
-        parts = Group((parts,))
-    return [
-        (in_words(part, app.pk), "?" + state.filtered(parts.without(index)).query_string())
-        for index, part in enumerate(parts.members)
     ]
 
 
