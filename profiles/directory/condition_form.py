@@ -9,10 +9,11 @@ from itertools import groupby
 
 from django.http import QueryDict
 
+from profiles.access import masking
 from profiles.access.models import App
 from profiles.directory.filters import kinds, tree
 from profiles.directory.filters.fields import CUSTOM, Field, all_fields, checked, find_field, in_words
-from profiles.directory.filters.kinds import Operator, Values
+from profiles.directory.filters.kinds import Operator, Suggests, Values
 from profiles.directory.filters.tree import Condition, FilterError, Group, Path
 from profiles.directory.state import ListState
 from profiles.directory.suggestions import offered, property_names
@@ -31,6 +32,8 @@ class Box:
     is_optional: bool
     options: tuple[tuple[str, str], ...]
     is_choice: bool
+    decides_others: bool
+    """Whether what other boxes offer depends on what is typed here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,9 @@ def _box(app: App, field: Field, box: kinds.Input, number: int, value: str, type
         is_choice = False
         options = offered(app, field, box.suggests, typed) if box.suggests else ()
     kind = box.type if box.type in kinds.BASIC_TYPES else "text"
-    return Box(f"value-{number}", box.label, kind, value, box.is_optional, tuple(options), is_choice)
+    return Box(
+        f"value-{number}", box.label, kind, value, box.is_optional, tuple(options), is_choice, box.suggests in _DECIDING
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +151,9 @@ def _chip(app: App, state: ListState, node: tree.Node, path: Path) -> Chip:
 
 
 def field_groups(app: App) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return what can be asked about, by section: the names and labels of its fields. One query."""
-    fields = sorted(all_fields(), key=lambda field: _SECTIONS.get(field.section, len(_SECTIONS)))
+    """Return what whoever looks can ask about, by section: the names and labels of its fields. One query."""
+    seen = [field for field in all_fields() if masking.current().shows(field.name)]
+    fields = sorted(seen, key=lambda field: _SECTIONS.get(field.section, len(_SECTIONS)))
     groups = [
         (section, [(field.name, field.label.rstrip(":")) for field in members])
         for section, members in groupby(fields, key=lambda field: field.section)
@@ -156,6 +162,7 @@ def field_groups(app: App) -> list[tuple[str, list[tuple[str, str]]]]:
     return [*groups, ("Custom properties", custom)] if custom else groups
 
 
+_DECIDING = {Suggests.EVENT, Suggests.SEGMENT}
 _SECTIONS = {name: number for number, name in enumerate(("Behaviour", "Use", "Device and app", "Place", "Person"))}
 
 

@@ -9,6 +9,7 @@ from django.db.models import Count, F, Func, QuerySet, TextField, Value
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce, NullIf
 
+from profiles.access import masking
 from profiles.access.models import App
 from profiles.activity.models import Event, EventKey
 from profiles.countries import country_name
@@ -45,8 +46,9 @@ def seen_last(app: App, number: int = LOOKED_AT) -> QuerySet[AppUser]:
 
 
 def property_names(app: App) -> list[str]:
-    """Return the custom properties that users have, the most frequent first. One query."""
-    return _ranked(seen_last(app).annotate(said=Keys("custom")))
+    """Return the custom properties that users have and that whoever looks may see, the most frequent first. One query."""
+    names = _ranked(seen_last(app).annotate(said=Keys("custom")))
+    return [name for name in names if masking.current().shows(CUSTOM + name)]
 
 
 def value_of(name: str) -> Any:

@@ -61,6 +61,7 @@
     if (event.detail.target?.id !== "panel") return;
     for (const element of event.detail.target.querySelectorAll("[data-needs-script]")) element.hidden = false;
     const panel = event.detail.target;
+    if (panel.contains(document.activeElement)) return;
     (panel.querySelector("[autofocus]") || panel.querySelector("select, input:not([type=hidden]), a"))?.focus();
   });
   document.addEventListener("input", (event) => {
