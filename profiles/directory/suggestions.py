@@ -46,7 +46,7 @@ def seen_last(app: App, number: int = LOOKED_AT) -> QuerySet[AppUser]:
 
 
 def property_names(app: App) -> list[str]:
-    """Return the custom properties that users have and that whoever looks may see, the most frequent first. One query."""
+    """Return the custom properties of users that whoever looks may see, the most frequent first. One query."""
     names = _ranked(seen_last(app).annotate(said=Keys("custom")))
     return [name for name in names if masking.current().shows(CUSTOM + name)]
 
