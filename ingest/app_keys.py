@@ -33,6 +33,8 @@ class KnownApp:
     keeps_country: bool
     keeps_city: bool
     late_data: str
+    hiding_rules: tuple[dict[str, str], ...]
+    hides_users: bool
 
 
 _by_key: dict[str, tuple[float, KnownApp | None]] = {}
@@ -78,6 +80,8 @@ def _known(app: App) -> KnownApp:
         keeps_country=app.keeps_country,
         keeps_city=app.keeps_city,
         late_data=app.late_data,
+        hiding_rules=tuple(app.hiding_rules),
+        hides_users=app.hides_users,
     )
 
 

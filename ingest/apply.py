@@ -21,6 +21,7 @@ from django.db import InterfaceError, OperationalError, transaction
 
 from ingest import app_keys, inbox
 from ingest.folding import Folded, Folder, Understood, needs_profile
+from ingest.hiding import rule_that_hides
 from ingest.inbox import Settlement, Verdict, Waiting
 from ingest.wire.refusal import Refusal
 from ingest.wire.request import RawRequest, parse
@@ -30,7 +31,7 @@ from profiles.activity.models import Stale
 from profiles.crashes import services as crash_services
 from profiles.identity import services as identity_services
 from profiles.messages import opening
-from profiles.privacy import tombstones
+from profiles.privacy import hiding, tombstones
 from profiles.users import device_models, keys, memory, services as user_services, tokens
 from profiles.users.identities import Identities, load_identities
 from profiles.users.locks import lock_shards
@@ -168,6 +169,7 @@ class _Batch:
         for stage in _stages(understood):
             self._merge(stage, identities)
             self._fold(stage, identities)
+        self._hide(understood)
         crash_services.record(self.crashes, lost_users=self.lost_crash_users, shard=min(self.shards))
         self.settlements += map(_applied, understood)
         activity_services.mark_stale(Stale.Kind.ENGAGEMENT, self.touched.items(), self.now)
@@ -255,6 +257,19 @@ class _Batch:
         if not needed <= self.shards:
             raise _MoreShardsNeededError(needed)
         return identities
+
+    def _hide(self, understood: Iterable[Understood]) -> None:
+        """Hide who a rule of their app knows; bring the copies of those who are hidden already up to date."""
+        caught: dict[tuple[int, str], set[UUID]] = defaultdict(set)
+        for item in understood:
+            waiting, rules = item.waiting, item.app.hiding_rules
+            if rules and (rule := rule_that_hides(rules, item.request, user_agent=waiting.user_agent, ip=waiting.ip)):
+                caught[item.app.id, rule].add(item.user_id)
+        for (app_id, rule), user_ids in sorted(caught.items()):
+            hiding.hide(app_id, user_ids, reason=rule, now=self.now)
+        hiding_apps = {item.app.id for item in understood if item.app.hides_users}
+        if hiding_apps:
+            hiding.follow(user_id for user_id, app_id in self.touched.items() if app_id in hiding_apps)
 
     def _merge(self, stage: Sequence[Understood], identities: Identities) -> None:
         """Perform the merges that the requests of a stage ask for, before anything else in them."""

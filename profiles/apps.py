@@ -11,6 +11,7 @@ REGISTRATIONS = [
     "profiles.engagement.panels",
     "profiles.funnels.conditions",
     "profiles.crashes.conditions",
+    "profiles.privacy.conditions",
     "profiles.privacy.list_actions",
 ]
 

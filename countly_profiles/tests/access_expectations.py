@@ -82,6 +82,8 @@ EXPECTED: dict[str, Opens] = {
     APP + "list/export/download/": Opens.ANALYST,
     APP + "list/export/progress/": Opens.ANALYST,
     APP + "^users/(?P<uid>[^/]+)/(?P<direction>previous|next)/$": Opens.VIEWER,
+    APP + "list/hide/": Opens.ANALYST,
+    APP + "settings/hiding/": Opens.ADMIN,
     APP + "list/delete/": Opens.ADMIN,
     APP + "settings/erase/": Opens.ADMIN,
     APP + "settings/privacy/": Opens.ADMIN,

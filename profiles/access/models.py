@@ -90,6 +90,10 @@ class App(models.Model):
     masks = models.JSONField(
         default=dict, editable=False, help_text="Role to field to masked or hidden (profiles.access.masking)."
     )
+    hiding_rules = models.JSONField(
+        default=list, editable=False, help_text="Who is hidden when something comes: [{kind, value}] (ingest.hiding)."
+    )
+    hides_users = models.BooleanField(default=False, editable=False, help_text="Whether anybody is hidden.")
     icon = models.CharField(max_length=44, default="", editable=False, help_text="File name of the drawn icon.")
     is_locked = models.BooleanField(default=False, help_text="A locked app refuses invented data.")
     is_demo = models.BooleanField(default=False, editable=False)
@@ -137,6 +141,19 @@ class AppTotals(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["app", "shard"], name="app_totals_one_per_shard")]
+
+
+class HiddenUser(models.Model):
+    """A user who is kept, and left out of lists and counts: a bot, a colleague, a test device."""
+
+    user_id = models.UUIDField(primary_key=True)
+    app = models.ForeignKey(App, models.CASCADE, related_name="+")
+    is_identified = models.BooleanField(help_text="A copy, so that each half of the list is counted without a join.")
+    reason = models.CharField(max_length=200)
+    hidden_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.user_id} hidden {self.reason}"
 
 
 class AppErasure(models.Model):

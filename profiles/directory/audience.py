@@ -11,9 +11,9 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 
 from profiles.access.models import App
-from profiles.access.querysets import UserTotals, user_totals
+from profiles.access.querysets import HIDDEN_FIELD, UserTotals, user_totals, visible
 from profiles.directory.filters import tree
-from profiles.directory.filters.fields import Scope, checked, in_words, where
+from profiles.directory.filters.fields import Scope, checked, in_words, names, where
 from profiles.directory.filters.tree import EVERYBODY, FilterError, Group
 from profiles.directory.search import search_condition
 from profiles.directory.state import ListState, Tab, tidy_search
@@ -84,8 +84,13 @@ class Audience:
 
 
 def users_of(app: App, audience: Audience, halves: Collection[bool] | None = None) -> QuerySet[AppUser]:
-    """Return the users that are meant, in no order; `halves` narrows them to these values of is_identified."""
+    """Return the users that are meant, in no order; hidden ones if they are asked for or picked.
+
+    `halves` narrows them to these values of is_identified.
+    """
     found = search_condition(audience.search) & where(audience.filter, scope_of(app))
+    if not audience.picked and not names(audience.filter, HIDDEN_FIELD):
+        found &= visible(app, "id")
     users = AppUser.objects.filter(found, app=app, is_identified__in=audience.tab.halves if halves is None else halves)
     return users.filter(uid__in=audience.picked) if audience.picked else users
 

@@ -16,9 +16,10 @@ from django.db.models import Case, F, Field, Func, IntegerField, Lookup, Q, Quer
 from django.db.models.lookups import GreaterThan, LessThan
 
 from profiles.access.models import App
+from profiles.access.querysets import HIDDEN_FIELD, visible
 from profiles.activity.models import DailyActivity
 from profiles.directory.audience import Audience, scope_of, users_of
-from profiles.directory.filters.fields import where
+from profiles.directory.filters.fields import names, where
 from profiles.directory.search import search_condition
 from profiles.directory.sorts import Sort
 from profiles.directory.state import Cursor, ListState
@@ -275,6 +276,8 @@ def _along_index(
         rows = rows.filter(search_condition(state.search, sort.user))
     if state.filter:
         rows = rows.filter(where(state.filter, scope_of(app, sort.user, sort.key)))
+    if not names(state.filter, HIDDEN_FIELD):
+        rows = rows.filter(visible(app, sort.key))
     is_among_unknown = cursor is not None and cursor.value is None
     walks = []
     if not is_among_unknown or is_backward:

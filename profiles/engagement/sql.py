@@ -67,5 +67,6 @@ QUANTILES = """
 SELECT count(*), percentile_disc(
     ARRAY(SELECT step::float8 / %(steps)s FROM generate_series(0, %(steps)s) AS step ORDER BY step)
 ) WITHIN GROUP (ORDER BY score)
-FROM profiles_engagement WHERE app_id = %(app_id)s AND is_identified IN (false, true)
+FROM profiles_engagement e WHERE app_id = %(app_id)s AND is_identified IN (false, true)
+    AND NOT EXISTS (SELECT FROM profiles_hiddenuser h WHERE h.user_id = e.user_id)
 """

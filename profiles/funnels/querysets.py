@@ -8,9 +8,10 @@ from typing import Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import F, Q, QuerySet
 
-from profiles.access.models import App, AppTotals
+from profiles.access.models import App
+from profiles.access.querysets import user_totals
 from profiles.activity.happenings import VIEW_KEY
 from profiles.activity.models import EventKey
 from profiles.activity.segmentation import read_condition
@@ -116,8 +117,8 @@ def completions(funnel_id: int, span: Span) -> QuerySet[FunnelCompletion]:
 
 
 def users_of(app: App) -> int:
-    """Return how many users the app has."""
-    return AppTotals.objects.filter(app=app).aggregate(users=Sum("users"))["users"] or 0
+    """Return how many users the app has, less who is hidden."""
+    return user_totals(app).everybody
 
 
 def waiting_funnels() -> list[tuple[int, int]]:

@@ -19,6 +19,7 @@ from django.db import connection
 from django.db.models import DateField, F, Max, Min, QuerySet
 from django.db.models.functions import Cast, TruncMonth, TruncWeek
 
+from profiles.access.querysets import visible
 from profiles.directory.filters.fields import Scope, checked, where
 from profiles.directory.filters.tree import EVERYBODY, Group, read, write
 from profiles.funnels.models import Funnel, FunnelCompletion
@@ -139,8 +140,10 @@ def count(funnel: Funnel, asked: Asked, now: datetime) -> Report:
 
 
 def count_ends(funnels: Sequence[Funnel]) -> dict[int, tuple[int, int]]:
-    """Return by funnel id how many users ever entered, and how many completed. One query."""
+    """Return by id of funnels of one app how many users ever entered, and how many completed. One query."""
     rows = FunnelCompletion.objects.filter(funnel__in=funnels)
+    if funnels:
+        rows = rows.filter(visible(funnels[0].app, "user_id"))
     furthest = rows.values("funnel_id", "user_id").annotate(reached=Max("steps_reached"))
     by_funnel: dict[int, list[tuple[int, int]]] = {}
     for funnel_id, reached, users in _counted_by("funnel_id, reached", furthest):
@@ -196,12 +199,13 @@ def median_gaps(rows: QuerySet[FunnelCompletion], users: int) -> dict[int, timed
 
 
 def _rows(funnel: Funnel, asked: Asked, clock: Clock) -> QuerySet[FunnelCompletion]:
-    rows = completions(funnel.pk, asked.span)
+    rows = completions(funnel.pk, asked.span).filter(visible(funnel.app, "user_id"))
     return rows.filter(user_id__in=_users(funnel, asked, clock).values("id")) if asked.chosen else rows
 
 
 def _users(funnel: Funnel, asked: Asked, clock: Clock) -> QuerySet[AppUser]:
-    return AppUser.objects.filter(where(asked.chosen, Scope(funnel.app_id, clock)), app=funnel.app_id)
+    chosen = where(asked.chosen, Scope(funnel.app_id, clock)) & visible(funnel.app, "id")
+    return AppUser.objects.filter(chosen, app=funnel.app_id)
 
 
 def _population(funnel: Funnel, asked: Asked, clock: Clock) -> int:

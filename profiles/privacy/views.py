@@ -6,24 +6,26 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from profiles.access import audit, masking
+from profiles.access import app_settings, audit, masking
 from profiles.access.models import App, AppErasure
 from profiles.access.origin import client_address
 from profiles.access.permissions import signed_in
 from profiles.access.querysets import user_totals
 from profiles.directory.audience import Audience, count_users, counted_in_words, users_of
 from profiles.directory.filters.tree import FilterError
-from profiles.privacy import app_erasure, erasures, person_export
+from profiles.privacy import app_erasure, erasures, hiding, person_export
+from profiles.privacy.forms import HidingRulesForm
 from profiles.privacy.models import Erasure
 from profiles.users.querysets import find_user
 from profiles.users.values import plain_text
-from profiles.wording import Clock
+from profiles.wording import Clock, grouped
 
 Kind = AppErasure.Kind
 
@@ -130,6 +132,40 @@ def erasure(request: HttpRequest, app: App, erasure_id: int) -> HttpResponse:
     response = render(request, template, context)
     response["Vary"] = "HX-Request"
     return response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def hide(request: HttpRequest, app: App) -> HttpResponse:
+    """Hide users from lists and counts, or show them again, when that is confirmed."""
+    parameters = request.POST if request.method == "POST" else request.GET
+    back_url = reverse("directory:users", args=[app.public_id])
+    try:
+        audience = Audience.read(parameters)
+        if request.method == "POST":
+            is_hidden = request.POST.get("now") == "hidden"
+            by, now = signed_in(request), datetime.now(tz=UTC)
+            count = hiding.change(app, audience, is_hidden=is_hidden, by=by, now=now, address=client_address(request))
+            messages.success(request, f"{grouped(count)} hidden." if is_hidden else f"{grouped(count)} shown again.")
+            return redirect(back_url)
+    except (FilterError, hiding.TooManyError) as wrong:
+        error = str(wrong) or f"at most {grouped(hiding.MOST_AT_ONCE)} users can be hidden or shown at once"
+        return render(request, "privacy/hide.html", {"app": app, "error": error}, status=400)
+    count = count_users(app, audience)
+    context = {"app": app, "audience": audience, "count": count, "words": counted_in_words(app, count, audience)}
+    return render(request, "privacy/hide.html", context | {"back_url": back_url})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def hiding_rules(request: HttpRequest, app: App) -> HttpResponse:
+    """Show and change by what rules users are hidden when something of theirs comes."""
+    form = HidingRulesForm(request.POST or None, rules=app.hiding_rules)
+    if request.method == "POST" and form.is_valid():
+        by, address = signed_in(request), client_address(request)
+        app_settings.change(app, {"hiding_rules": form.rules()}, by=by, address=address)
+        messages.success(request, "Saved; the rules hold for what comes from now on.")
+        return redirect("privacy:hiding_rules", app.public_id)
+    context = {"app": app, "form": form, "tab": "hiding", "hidden": user_totals(app).hidden}
+    return render(request, "privacy/hiding_rules.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

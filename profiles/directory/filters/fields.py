@@ -116,6 +116,13 @@ def in_words(node: Node, app_id: int) -> str:
     return (" or " if node.is_any else " and ").join(parts)
 
 
+def names(node: Node, field: str) -> bool:
+    """Tell whether a filter asks about a field."""
+    if isinstance(node, Condition):
+        return node.field == field
+    return any(names(member, field) for member in node.members)
+
+
 def where(node: Node, scope: Scope) -> Q:
     """Return a checked filter as a condition on the rows of the scope."""
     if isinstance(node, Condition):
