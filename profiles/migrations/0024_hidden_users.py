@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("profiles", "0022_masks"),
+        ("profiles", "0023_crash_alerts_and_symbols"),
     ]
 
     operations = [
