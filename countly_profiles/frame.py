@@ -102,6 +102,7 @@ def _navigation(app: App, namespace: str) -> tuple[NavigationItem, ...]:
         ("Users", "users", "directory:users", {"directory", "profile"}, users),
         ("Crashes", "bug", "crashes:list", {"crashes"}, crashes),
         ("Funnels", "funnel", "funnels:list", {"funnels"}, None),
+        ("Messages", "send", "messages:list", {"messages"}, None),
     ):
         try:
             url = reverse(address, args=[app.public_id])

@@ -29,6 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("apps/<public_id>/", include("profiles.crashes.urls")),
     path("apps/<public_id>/", include("profiles.engagement.urls")),
     path("apps/<public_id>/", include("profiles.funnels.urls")),
+    path("apps/<public_id>/", include("profiles.messages.urls")),
     path("apps/<public_id>/", include("profiles.privacy.urls")),
     path("apps/<public_id>/", include("profiles.profile.urls")),
 ]

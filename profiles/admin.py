@@ -2,4 +2,5 @@
 
 import profiles.access.admin
 import profiles.crashes.admin
-import profiles.funnels.admin  # noqa: F401
+import profiles.funnels.admin
+import profiles.messages.admin  # noqa: F401

@@ -12,6 +12,8 @@ REGISTRATIONS = [
     "profiles.funnels.conditions",
     "profiles.crashes.conditions",
     "profiles.privacy.conditions",
+    "profiles.messages.conditions",
+    "profiles.messages.list_actions",
     "profiles.privacy.list_actions",
 ]
 

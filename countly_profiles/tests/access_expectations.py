@@ -106,6 +106,14 @@ EXPECTED: dict[str, Opens] = {
     APP + "funnels/<funnel_id>/duplicate/": Opens.ANALYST,
     APP + "funnels/<funnel_id>/move/": Opens.ANALYST,
     APP + "funnels/<funnel_id>/delete/": Opens.ANALYST,
+    APP + "messages/": Opens.VIEWER,
+    APP + "messages/new/": Opens.ANALYST,
+    APP + "messages/preview/": Opens.ANALYST,
+    APP + "messages/ladder/": Opens.ANALYST,
+    APP + "messages/<message_id>/": Opens.VIEWER,
+    APP + "messages/<message_id>/edit/": Opens.ANALYST,
+    APP + "messages/<message_id>/act/": Opens.ANALYST,
+    APP + "settings/push/": Opens.ADMIN,
 }
 
 

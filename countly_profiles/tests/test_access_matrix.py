@@ -29,12 +29,15 @@ from profiles.access.models import ApiKey, App, Invitation, Membership
 from profiles.access.permissions import Role, has_role
 from profiles.access.services import create_app
 from profiles.crashes.models import AlertChannel, CrashComment, SymbolFile
+from profiles.messages.content import Content, Text, to_json
+from profiles.messages.models import Message
 from profiles.privacy.models import Erasure
 from profiles.tests.factories import make_crash, make_crash_group, make_funnel, make_person, make_user
 from profiles.users.models import Merge
 
 pytestmark = pytest.mark.django_db
 
+A_CONTENT = to_json(Content((Text("Kahve?", "Günaydın"),)))
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ROLES = {Opens.VIEWER: Role.VIEWER, Opens.ANALYST: Role.ANALYST, Opens.ADMIN: Role.ADMIN}
 REFUSED = [("get", {}), ("get", {"hx-request": "true"}), ("post", {}), ("delete", {})]  # ways to ask
@@ -119,6 +122,9 @@ def make_world(name: str) -> World:
         "merge_id": str(merge.id),
         "erasure_id": str(Erasure.objects.create(app=app, asked_by="x", asked_at=NOW, users_total=1).pk),
         "key_id": str(ApiKey.objects.create(user=keeper, digest=name, prefix=name).pk),
+        "message_id": Message.objects.create(
+            app=app, content=A_CONTENT, audience=[["everyone", "1"]], created_at=NOW, created_by="x"
+        ).public_id,
         "funnel_id": make_funnel(app, f"Funnel of {name}", "A", "B").public_id,
     }
     return World(app, values)

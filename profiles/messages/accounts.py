@@ -119,15 +119,16 @@ def providers_of(app: App) -> set[str]:
     return set(PushCredential.objects.filter(app=app).values_list("kind", flat=True))
 
 
-def fault_of(known: Known) -> str:
-    """Ask the provider: send to a token that no device has, and expect to hear just that. Nothing: it is right."""
-    return _fault(known, asyncio.run(_try(known)))
+def try_out(known: Known) -> Outcome:
+    """Send to a token that no device has: who is known to the provider hears just that (`fault_of`)."""
+    return asyncio.run(_try(known))
 
 
 def check(credential: PushCredential) -> str:
     """Ask the provider about a stored credential, and store what it says; return it, nothing where all is well."""
     try:
-        fault = fault_of(read(credential))
+        known = read(credential)
+        fault = fault_of(known, try_out(known))
     except CredentialError as error:
         fault = str(error)
     credential.fault, credential.checked_at = fault[:200], timezone.now()
@@ -148,7 +149,8 @@ async def _try(known: Known) -> Outcome:
         await sender.close()
 
 
-def _fault(known: Known, outcome: Outcome) -> str:
+def fault_of(known: Known, outcome: Outcome) -> str:
+    """Say what the answer to `try_out` has against a credential; nothing where it is right."""
     if outcome.verdict is Verdict.DROP_TOKEN:
         return ""
     who = "Apple" if isinstance(known, AppleKey) else "Google"

@@ -57,12 +57,17 @@ class _Person:
     consent: dict[str, Any]
 
 
-def audience_of(message: Message) -> Audience:
-    """Return whom a message is for; raise FilterError where that cannot be read any more."""
+def fields_of(message: Message) -> QueryDict:
+    """Return the fields that say whom a message is for."""
     parameters = QueryDict(mutable=True)
     for name, value in message.audience:
         parameters.appendlist(name, value)
-    return Audience.read(parameters)
+    return parameters
+
+
+def audience_of(message: Message) -> Audience:
+    """Return whom a message is for; raise FilterError where that cannot be read any more."""
+    return Audience.read(fields_of(message))
 
 
 def cap_of(app_id: int) -> Cap | None:

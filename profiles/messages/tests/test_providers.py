@@ -30,6 +30,7 @@ def key_of(account: AppleAccount) -> AppleKey:
 
 
 def apple_post(start: str = "", environment: str = "production") -> Post:
+    start = start or "f0"  # not one of the tricks, by chance
     token = start + secrets.token_hex(32)[len(start) :]
     payload = {"aps": {"alert": {"title": "Günaydın", "body": "Kahve?"}}, "c": {"i": MESSAGE}}
     return Post(token, environment, uuid4(), MESSAGE, payload, datetime.now(tz=UTC) + timedelta(days=1))
