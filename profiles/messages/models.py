@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.urls import reverse
 
 from profiles.access.models import App, new_public_id
+from profiles.messages import personalisation
 from profiles.users.models import DeviceToken, app_column
 
 Provider = DeviceToken.Provider
@@ -104,7 +105,7 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         text = self.content["texts"][0]
-        return str(text["title"] or text["body"])[:80]
+        return personalisation.render(personalisation.read(text["title"] or text["body"]), {})[:80]
 
     def get_absolute_url(self) -> str:
         return reverse("messages:message", args=[self.app.public_id, self.public_id])

@@ -1,7 +1,7 @@
 """What pages of messages show, read for templates that only write it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -140,6 +140,8 @@ class Number:
     count: int
     url: str
     share: float | None = None
+    code: str = ""
+    """A reason as the provider says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +204,10 @@ def results_of(app: App, message: Message, counts: Counts) -> Results:
 
 
 def _reasons(counts: Counts, outcome: str, number: Any) -> list[Number]:
-    return [number(in_words(reason), outcome, reason) for reason, _ in counts.reasons(outcome)]
+    return [
+        replace(number(in_words(reason), outcome, reason), code=reason if in_words(reason) != reason else "")
+        for reason, _ in counts.reasons(outcome)
+    ]
 
 
 def _buttons(message: Message) -> Iterable[tuple[str, str]]:

@@ -239,7 +239,7 @@ def message(request: HttpRequest, app: App, message_id: str) -> HttpResponse:
         "audience_url": audience_url,
     }
     if request.headers.get("HX-Request") and not request.headers.get("HX-History-Restore-Request"):
-        response = render(request, "messages/_results.html", context)
+        response = render(request, "messages/_results.html", context | {"is_fragment": True})
     else:
         content = contents.from_json(found.content)
         context |= {"content": content, "preview": {"shown": pages.preview(content, None), "locales": []}}
