@@ -1,16 +1,20 @@
 """What the box Funnels of a profile shows: how far the user got in each funnel, and why not further."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime
+from typing import Final
 
 from django.utils.timezone import get_current_timezone
 
 from profiles.access.models import App
-from profiles.funnels.matcher import FunnelRule, Match, match
+from profiles.funnels.matcher import FunnelRule, match
 from profiles.funnels.models import Funnel
-from profiles.funnels.querysets import JOURNEY_LIMIT, definitions, funnels_of, journey
+from profiles.funnels.querysets import JOURNEY_LIMIT, definitions, funnels_of, furthest, journey
 from profiles.funnels.words import conditions_text, event_name, length_of, options_text
 from profiles.users.models import AppUser
+
+NOT_LATELY: Final = f"Not among the newest {JOURNEY_LIMIT:,} events of the steps that came after."
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,43 +64,52 @@ class FunnelsBox:
 
 
 def funnels_box(app: App, user: AppUser, now: datetime) -> FunnelsBox:
-    """Match every funnel of the app with what the user did: as of now, not as stored. Four queries."""
+    """Match every funnel of the app with what the user did: as of now, not as stored. Four queries.
+
+    Of somebody who did more than is looked at, an attempt that got further before is shown as it was computed.
+    """
     funnels = {funnel.pk: funnel for funnel in funnels_of([app.pk])}
     wanted = definitions(funnels.values())
     if not wanted:
         return FunnelsBox([], [], is_cut=False)
     done, is_cut = journey(wanted, app.pk, user.id)
+    before = furthest(user.id, list(funnels)) if is_cut else {}
     zone = get_current_timezone()
     cards = []
     for definition in wanted:
         funnel = funnels[definition.id]
         funnel.app = app
-        cards.append(_card(funnel, definition.rule, match(definition.rule, done, now), zone))
+        found = match(definition.rule, done, now)
+        reason = found.reason.text_in(zone) if found.reason else ""
+        times = before.get(funnel.pk, [])
+        if len(times) > found.steps_reached:
+            reason = "" if len(times) == len(definition.rule.steps) else NOT_LATELY
+        else:
+            times = list(found.step_times)
+        cards.append(_card(funnel, definition.rule, times, reason))
     return FunnelsBox([card for card in cards if card.reached], [card for card in cards if not card.reached], is_cut)
 
 
-def _card(funnel: Funnel, rule: FunnelRule, found: Match, zone: tzinfo) -> FunnelCard:
-    times, gaps = found.step_times, found.gaps
-    lines = []
-    for index, step in enumerate(rule.steps):
-        gap = gaps[index] if index < len(gaps) else None
-        is_next = index == found.steps_reached
-        lines.append(
-            StepLine(
-                position=index + 1,
-                name=event_name(step.event_key),
-                conditions=conditions_text(step),
-                at=times[index] if index < len(times) else None,
-                gap="" if gap is None else f"{length_of(gap)} later",
-                reason=found.reason.text_in(zone) if is_next and found.reason else "",
-            )
+def _card(funnel: Funnel, rule: FunnelRule, times: Sequence[datetime], reason: str) -> FunnelCard:
+    """Make a card of an attempt: when it passed its steps, and why not the next."""
+    is_complete = len(times) == len(rule.steps)
+    lines = [
+        StepLine(
+            position=index + 1,
+            name=event_name(step.event_key),
+            conditions=conditions_text(step),
+            at=times[index] if index < len(times) else None,
+            gap=f"{length_of(times[index] - times[index - 1])} later" if 0 < index < len(times) else "",
+            reason=reason if index == len(times) else "",
         )
+        for index, step in enumerate(rule.steps)
+    ]
     return FunnelCard(
         name=funnel.name,
         url=funnel.get_absolute_url(),
         options=options_text(rule),
         steps=lines,
-        reached=found.steps_reached,
-        is_complete=found.is_complete,
-        took=length_of(times[-1] - times[0]) if found.is_complete and len(times) > 1 else "",
+        reached=len(times),
+        is_complete=is_complete,
+        took=length_of(times[-1] - times[0]) if is_complete and len(times) > 1 else "",
     )

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Collection, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -26,7 +26,8 @@ logger = logging.getLogger(__name__)
 # Events of the SDK's own that are stored elsewhere than among the events.
 SOURCES: Final = {SESSION: sql.SESSION_SOURCE, CRASH: sql.CRASH_SOURCE}
 
-JOURNEY_LIMIT = 10_000  # of the newest that one user did, that reasons are found in
+JOURNEY_LIMIT = 2_000  # of the newest that one user did of the steps, that reasons are found in
+EVENTS_LOOKED_AT = 20_000  # of the newest of one user, whatever they are: those are found among them
 
 
 def rule_of(funnel: Funnel) -> FunnelRule:
@@ -83,11 +84,16 @@ def definitions(funnels: Iterable[Funnel]) -> list[sql.Definition]:
 
 
 def journey(
-    wanted: Sequence[sql.Definition], app_id: int, user_id: UUID, limit: int = JOURNEY_LIMIT
+    wanted: Sequence[sql.Definition],
+    app_id: int,
+    user_id: UUID,
+    *,
+    limit: int = JOURNEY_LIMIT,
+    looked_at: int = EVENTS_LOOKED_AT,
 ) -> tuple[Journey, bool]:
-    """Return the newest of what one user did that any step of the funnels may be, and whether there is more.
+    """Return the newest of what one user did that any step of the funnels may be, and whether there may be more.
 
-    One query along the primary keys of events, sessions and crashes.
+    One query along the primary keys of events, sessions and crashes, whose cost has a limit.
     """
     key_of = {
         source: step.event_key
@@ -95,15 +101,23 @@ def journey(
         for step, source in zip(definition.rule.steps, definition.sources, strict=True)
         if source is not None
     }
-    statement, parameters = sql.happening(wanted, app_id, user_id, limit + 1)
+    statement, parameters = sql.happening(wanted, app_id, user_id, looked_at=looked_at, limit=limit + 1)
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         rows = cursor.fetchall()
     occurrences = (
         Occurrence(key_of[source], at, place, None if segmentation is None else json.loads(segmentation), session_id)
-        for source, at, place, segmentation, session_id in rows[:limit]
+        for _, source, at, place, segmentation, session_id in rows[:limit]
+        if source is not None
     )
-    return Journey(occurrences), len(rows) > limit
+    return Journey(occurrences), len(rows) > limit or rows[0][0]
+
+
+def furthest(user_id: UUID, funnel_ids: Collection[int]) -> dict[int, list[datetime]]:
+    """Return by funnel when one user passed each step of the best attempt ever, as it was computed. One query."""
+    rows = FunnelCompletion.objects.filter(user_id=user_id, funnel__in=funnel_ids)
+    best = rows.order_by("funnel_id", "-steps_reached", "entered_on").distinct("funnel_id")
+    return dict(best.values_list("funnel_id", "step_times"))
 
 
 def completions(funnel_id: int, span: Span) -> QuerySet[FunnelCompletion]:

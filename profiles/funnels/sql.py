@@ -55,6 +55,14 @@ class Users:
             conditions.append(f"{alias}.user_id <= %(upto)s")
         return " AND ".join(conditions) or "true"
 
+    def table(self, name: str, alias: str, _time: str) -> str:
+        """Return what to read from."""
+        return f"{name} AS {alias}"
+
+    def end(self, _alias: str, _time: str) -> str:
+        """Return what follows the conditions: nothing, all rows are wanted."""
+        return ""
+
     def parameters(self) -> dict[str, Any]:
         """Return what the condition refers to."""
         return {
@@ -121,21 +129,54 @@ WHERE c.step_times IS DISTINCT FROM excluded.step_times
     return statement, parameters.values
 
 
-def happening(funnels: Sequence[Definition], app_id: int, user_id: UUID, limit: int) -> tuple[str, dict[str, Any]]:
+def happening(
+    funnels: Sequence[Definition], app_id: int, user_id: UUID, *, looked_at: int, limit: int
+) -> tuple[str, dict[str, Any]]:
     """Return the statement, with parameters, that gives the newest of what any step may be in one user's life:
-    (source, occurred_at, place, segmentation, session_id), newest first.
+    (whether the user has more events than are looked at, source, occurred_at, place, segmentation, session_id),
+    newest first; a row of None beside the first column where there is nothing.
+
+    Walks the primary keys back from their ends, and stops: of a million events it reads `looked_at`, and looks no
+    session up but for the `limit` rows that it returns.
     """
-    users = Users(ids=[user_id])
-    parameters = Parameters({**users.parameters(), "app_id": app_id})
-    rows = _rows(funnels, users, parameters)
+    parameters = Parameters({"user_id": user_id, "app_id": app_id})
+    newest = _Newest(parameters.add(looked_at), parameters.add(limit))
+    rows = _rows(funnels, newest, parameters)
     return (
-        f"WITH {rows}\nSELECT source, occurred_at, place, segmentation, session_id FROM happened"
-        f" ORDER BY occurred_at DESC, place DESC LIMIT {parameters.add(limit)}",
+        f"WITH {rows}\nSELECT looked.is_cut, source, occurred_at, place, segmentation, session_id"
+        " FROM (SELECT EXISTS (SELECT FROM profiles_event WHERE user_id = %(user_id)s"
+        f" OFFSET {newest.looked_at}) AS is_cut) AS looked"
+        " LEFT JOIN (SELECT * FROM happened"
+        f" ORDER BY occurred_at DESC, place DESC LIMIT {newest.limit}) AS newest ON true"
+        " ORDER BY occurred_at DESC, place DESC",
         parameters.values,
     )
 
 
-def _rows(funnels: Iterable[Definition], users: Users, parameters: Parameters) -> str:
+@dataclass(frozen=True, slots=True)
+class _Newest:
+    """The newest rows of one user: of each table so many are looked at, and so many of these taken."""
+
+    looked_at: str
+    limit: str
+
+    def table(self, name: str, alias: str, time: str) -> str:
+        """Return what to read from."""
+        return (
+            f"(SELECT * FROM {name} WHERE user_id = %(user_id)s ORDER BY {time} DESC, id DESC"
+            f" LIMIT {self.looked_at}) AS {alias}"
+        )
+
+    def end(self, alias: str, time: str) -> str:
+        """Return what follows the conditions."""
+        return f" ORDER BY {alias}.{time} DESC, {alias}.id DESC LIMIT {self.limit}"
+
+    def condition(self, alias: str) -> str:
+        """Return the condition on a table's user_id."""
+        return f"{alias}.user_id = %(user_id)s"
+
+
+def _rows(funnels: Iterable[Definition], users: Users | _Newest, parameters: Parameters) -> str:
     """Return the common table `happened`: everything that any step of the funnels may be, each row with its place."""
     steps = [pair for funnel in funnels for pair in zip(funnel.rule.steps, funnel.sources, strict=True)]
     sources = {source for _, source in steps if source is not None}
@@ -149,7 +190,8 @@ def _rows(funnels: Iterable[Definition], users: Users, parameters: Parameters) -
             f"SELECT s.user_id, s.started_at AS occurred_at, {_SESSION_PLACE} AS place,"
             f" {SESSION_SOURCE}::bigint AS source, {segmentation} AS segmentation,"
             f" {'s.id' if is_by_session else 'NULL::bigint'} AS session_id"
-            f" FROM profiles_session s WHERE s.app_id = %(app_id)s AND {users.condition('s')}"
+            f" FROM {users.table('profiles_session', 's', 'started_at')}"
+            f" WHERE s.app_id = %(app_id)s AND {users.condition('s')}{users.end('s', 'started_at')}"
         )
     if CRASH_SOURCE in sources:
         segmentation = _CRASH_FACTS if CRASH_SOURCE in tested else "NULL::jsonb"
@@ -157,17 +199,19 @@ def _rows(funnels: Iterable[Definition], users: Users, parameters: Parameters) -
             f"SELECT c.user_id, c.occurred_at, {_CRASH_PLACE} AS place,"
             f" {CRASH_SOURCE}::bigint AS source, {segmentation} AS segmentation,"
             f" {_session_of('c') if is_by_session else 'NULL::bigint'} AS session_id"
-            f" FROM profiles_crash c WHERE c.app_id = %(app_id)s AND {users.condition('c')}"
+            f" FROM {users.table('profiles_crash', 'c', 'occurred_at')}"
+            f" WHERE c.app_id = %(app_id)s AND {users.condition('c')}{users.end('c', 'occurred_at')}"
         )
     # Always there, so that the table has its columns even when no step has a key.
     segmentation = "e.segmentation" if any(key in tested for key in keys) else "NULL::jsonb"
     parts.append(
         f"SELECT e.user_id, e.occurred_at, {_EVENT_PLACE} AS place, e.key_id AS source, {segmentation} AS segmentation,"
         f" {_session_of('e') if is_by_session else 'NULL::bigint'} AS session_id"
-        f" FROM profiles_event e WHERE e.app_id = %(app_id)s AND e.key_id = ANY({parameters.add(keys)}::bigint[])"
-        f" AND {users.condition('e')}"
+        f" FROM {users.table('profiles_event', 'e', 'occurred_at')}"
+        f" WHERE e.app_id = %(app_id)s AND e.key_id = ANY({parameters.add(keys)}::bigint[])"
+        f" AND {users.condition('e')}{users.end('e', 'occurred_at')}"
     )
-    return "happened AS (\n    " + "\n    UNION ALL\n    ".join(parts) + "\n)"
+    return "happened AS (\n    (" + ")\n    UNION ALL\n    (".join(parts) + ")\n)"
 
 
 _SESSION_FACTS = (

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from profiles.activity.services import mark_stale
 from profiles.funnels import services
 from profiles.funnels.boxes import funnels_box
 from profiles.funnels.models import Funnel
+from profiles.funnels.querysets import definitions, journey
 from profiles.funnels.services import StepInput
 from profiles.tests.factories import People, make_event, make_people, make_person, make_session, make_user
 from profiles.users.models import AppUser
@@ -333,6 +335,34 @@ def test_the_box_is_of_this_user_alone(app: App) -> None:
     walk(app, "device-1", "A", "B")
     make_funnel(app, "A", "B")
     assert not funnels_box(app, make_user(app, "device-2"), NOW).started
+
+
+def test_a_busy_users_earlier_attempt_is_shown_as_it_was_computed(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("profiles.funnels.boxes.journey", partial(journey, limit=4))
+    user = walk(app, "device-1", *"ABC", *"AABABABBA")
+    complete, half = make_funnel(app, "A", "B", "C", name="Complete"), make_funnel(app, "C", "A", "D", name="Half")
+    make_funnel(app, "B", "A", name="Lately")
+    for funnel in (complete, half):
+        compute(funnel)
+    box = funnels_box(app, user, NOW)
+    assert box.is_cut
+    assert {card.name: (card.reached, card.is_complete) for card in box.started} == {
+        "Complete": (3, True),
+        "Half": (2, False),
+        "Lately": (2, True),
+    }
+    assert [step.at for step in box.started[0].steps] == [NOW - timedelta(days=1) + n * MINUTE for n in range(3)]
+    assert box.started[1].steps[2].reason == "Not among the newest 2,000 events of the steps that came after."
+    assert all(not step.reason for step in box.started[0].steps)
+
+
+@pytest.mark.parametrize(("looked_at", "is_cut"), [(3, True), (4, False)])
+def test_it_is_known_whether_all_was_looked_at(app: App, looked_at: int, *, is_cut: bool) -> None:
+    user = walk(app, "device-1", *"XABX")
+    wanted = definitions([make_funnel(app, "A", "B")])
+    found, was_cut = journey(wanted, app.pk, user.id, looked_at=looked_at)
+    assert [one.event_key for one in found.occurrences] == ["A", "B"]
+    assert was_cut == is_cut
 
 
 def test_the_box_of_an_app_without_funnels(app: App) -> None:
