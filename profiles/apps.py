@@ -4,7 +4,7 @@ from importlib import import_module
 
 from django.apps import AppConfig
 
-# Subjects that bring columns, conditions and actions of their own to the user list.
+# Subjects that bring columns, conditions and actions of their own to the user list, and boxes to a user's page.
 REGISTRATIONS = [
     "profiles.engagement.columns",
     "profiles.engagement.conditions",
@@ -12,6 +12,7 @@ REGISTRATIONS = [
     "profiles.funnels.conditions",
     "profiles.crashes.conditions",
     "profiles.privacy.conditions",
+    "profiles.messages.boxes",
     "profiles.messages.conditions",
     "profiles.messages.list_actions",
     "profiles.privacy.list_actions",

@@ -7,6 +7,7 @@ from profiles.access.models import App
 from profiles.messages.models import Delivery, Message
 from profiles.messages.querysets import received_by
 from profiles.messages.reasons import in_words
+from profiles.profile.boxes import Asked, Box, register
 from profiles.users.models import AppUser
 
 SHOWN: Final = 20
@@ -31,6 +32,10 @@ class MessagesBox:
     may_message: bool
 
 
+def _load(asked: Asked) -> object:
+    return messages_box(asked.app, asked.user)
+
+
 def messages_box(app: App, user: AppUser) -> MessagesBox:
     """Read the newest messages of a user, in four queries."""
     found = received_by(user.id, SHOWN + 1)
@@ -45,3 +50,6 @@ def _button(message: Message, button: int | None) -> str:
     """Return what the button said that was pressed, in the default text; nothing of the message's body."""
     buttons = message.content["texts"][0]["buttons"]
     return str(buttons[button - 1]["title"]) if button and button <= len(buttons) else ""
+
+
+register(Box("messages", "Messages", "right", _load, "messages/_messages.html"))

@@ -123,7 +123,7 @@ def _funnels(asked: Asked) -> object:
     return funnels.funnels_box(asked.app, asked.user, asked.now)
 
 
-BOXES: Final[tuple[Box, ...]] = (
+BOXES: Final[list[Box]] = [
     Box("user-details", "User details", "left", _details, "users/_details.html"),
     Box("engagement", "Engagement", "left", _engagement, "engagement/_engagement.html"),
     Box("custom-properties", "Custom properties", "left", _properties, "users/_properties.html"),
@@ -134,8 +134,16 @@ BOXES: Final[tuple[Box, ...]] = (
     Box("session-history", "Session history", "right", _session_history, "activity/_session_history.html"),
     Box("event-timeline", "Event timeline", "right", _event_timeline, "activity/_event_timeline.html"),
     Box("funnels", "Funnels", "right", _funnels, "funnels/_funnels.html"),
-)
+]
 BOX_BY_NAME: Final = {box.name: box for box in BOXES}
+
+
+def register(box: Box) -> None:
+    """Add a box of a subject above this one, below those of its column. Once per name."""
+    if box.name in BOX_BY_NAME:
+        raise ValueError(f"There is a box “{box.name}” already")
+    BOXES.append(box)
+    BOX_BY_NAME[box.name] = box
 
 
 def draw(box: Box, asked: Asked, seconds: float = BOX_SECONDS) -> Drawn:

@@ -25,7 +25,7 @@ from profiles.messages.models import Delivery, Message, PushCredential, PushSett
 from profiles.messages.opening import Opened
 from profiles.messages.standin.accounts import AppleAccount, FirebaseAccount
 from profiles.messages.tests.making import Ready, give_token, work
-from profiles.tests.factories import make_person, make_user
+from profiles.tests.factories import make_crash, make_crash_group, make_funnel, make_person, make_user
 from profiles.users.models import AppUser, DeviceToken, Identity, UserActivity
 
 pytestmark = pytest.mark.django_db
@@ -373,3 +373,42 @@ def test_what_does_not_exist_cannot_be_approved(ready: Ready) -> None:
     message = ready.send()
     with pytest.raises(services.MessageError):
         services.approve(message, ready.author, timezone.now())
+
+
+def test_a_users_page_shows_their_messages(ready: Ready, alice: Client) -> None:
+    user = make_user(ready.app, "phone", name="Elif")
+    token = give_token(user)
+    give_token(user, start="dead")
+    message = ready.send()
+    work()
+    opening.note([Opened(ready.app.pk, user.id, token.original_user_id, message.public_id, 0, timezone.now())], shard=1)
+
+    page = alice.get(f"/apps/{ready.app.public_id}/users/{user.uid}/").content.decode()
+
+    box = page[page.index('id="messages-heading"') :]
+    assert message.get_absolute_url() in box
+    assert "opened" in box
+    assert "The app was removed from the device" in box
+    assert f"/messages/new/?user={user.uid}" in box
+
+
+def test_crashes_and_funnels_lead_to_a_message_for_their_users(ready: Ready, alice: Client, client: Client) -> None:
+    user = make_user(ready.app, "phone")
+    now = timezone.now()
+    group = make_crash_group(ready.app, "Boom", now)
+    make_crash(user, group, now)
+    funnel = make_funnel(ready.app, "Buys", "look", "buy")
+    base = f"/apps/{ready.app.public_id}"
+
+    crash = alice.get(f"{base}/crashes/{group.public_id}/").content.decode()
+    link = re.search(r'href="([^"]+messages/new/[^"]+)"', crash)
+    assert link
+    composed = alice.get(link[1].replace("&amp;", "&")).content.decode()
+    assert "Boom" in composed[composed.index('id="whom"') :][:300]
+    listed = alice.get(f"{base}/users/").content.decode()
+    assert f"{base}/messages/new/" in listed
+
+    report = alice.get(f"{base}/funnels/{funnel.public_id}/").content.decode()
+    assert report.count("messages/new/?everyone=1&amp;filter=funnel") == 3
+    Membership.objects.filter(app=ready.app).update(role=Membership.Role.VIEWER)
+    assert "messages/new/" not in alice.get(f"{base}/crashes/{group.public_id}/").content.decode()
