@@ -16,6 +16,7 @@ from profiles.access.permissions import has_role
 from profiles.activity.happenings import Chip, chips_of, event_name, gap_text
 from profiles.activity.models import Event
 from profiles.crashes import crash_free, occurrences, querysets
+from profiles.crashes.charts import crash_free_chart
 from profiles.crashes.conditions import hit_by
 from profiles.crashes.facts import custom_distributions, custom_of, distributions, facts_of
 from profiles.crashes.merging import member_ids
@@ -57,6 +58,7 @@ def groups(request: HttpRequest, app: App) -> HttpResponse:
         state = state.first_page(sort=state.sort if state.sort_name in querysets.SORTS else DEFAULT_SORT)
     clock = clock_of(app)
     overview = querysets.read_overview(app)
+    free_days = crash_free.read_days(app, clock.today)
     page = querysets.read_groups(app, state, clock)
     list_url = reverse("crashes:list", args=[app.public_id])
     found = querysets.read_overview(app, state.search) if state.search else overview
@@ -74,7 +76,8 @@ def groups(request: HttpRequest, app: App) -> HttpResponse:
         "matching": matching,
         "list_url": list_url,
         "announcement": f"{grouped(matching)} crash groups",
-        "crash_free": crash_free.over_all(crash_free.read_days(app, clock.today)),
+        "crash_free": crash_free.over_all(free_days),
+        "crash_free_chart": crash_free_chart(free_days),
         "crash_free_days": crash_free.DAYS_SHOWN,
         "is_admin": has_role(Membership.Role(app.viewer_role), Membership.Role.ADMIN),
     }
