@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from countly_profiles.bench import requests
@@ -9,12 +10,16 @@ from ingest.inbox import Arrival, append
 from profiles.access.models import App
 from profiles.users import keys
 
+Body = Callable[[str, int, int, int], bytes]
+
 _ROWS = 1000  # in one statement
 _MS_BETWEEN = 0.2  # as if 5 000 came in a second
 _LATENCY = timedelta(milliseconds=150)
 
 
-def fill(app: App, count: int, *, users: int = requests.USERS, first_number: int = 0) -> None:
+def fill(
+    app: App, count: int, *, users: int = requests.USERS, first_number: int = 0, body: Body = requests.body
+) -> None:
     """Put requests into the inbox as if they had come in at a steady rate until now."""
     start = datetime.now(tz=UTC) - timedelta(milliseconds=count * _MS_BETWEEN) - _LATENCY
     shards: dict[str, int] = {}
@@ -30,7 +35,7 @@ def fill(app: App, count: int, *, users: int = requests.USERS, first_number: int
                 app_id=app.id,
                 received_at=at + _LATENCY,
                 query=b"",
-                body=requests.body(app.key, number, round(at.timestamp() * 1000), users),
+                body=body(app.key, number, round(at.timestamp() * 1000), users),
                 content_type=requests.CONTENT_TYPE,
                 ip="85.105.1.7",
                 user_agent="Dalvik/2.1.0 (Linux; U; Android 14; Pixel 8)",

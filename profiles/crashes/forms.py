@@ -47,7 +47,10 @@ class ChannelForm(forms.ModelForm[AlertChannel]):
             "is_fatal_only": "Fatal crashes only",
         }
         help_texts = {"target": "https://… for a webhook; e-mail addresses, parted by commas."}
-        widgets = {"target": forms.TextInput(attrs={"class": "input", "autocomplete": "off"})}
+        widgets = {
+            "kind": forms.Select(attrs={"class": "select"}),
+            "target": forms.TextInput(attrs={"class": "input", "autocomplete": "off"}),
+        }
 
     def clean(self) -> dict[str, Any]:
         """Check that the address is one of its kind."""

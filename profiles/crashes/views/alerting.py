@@ -26,7 +26,7 @@ SECRET_BYTES = 24
 
 def channels(request: HttpRequest, app: App) -> HttpResponse:
     """Show the app's channels and what was sent lately; add one."""
-    form = ChannelForm(request.POST if request.method == "POST" else None)
+    form = ChannelForm(request.POST if request.method == "POST" else None, initial={"kind": AlertChannel.Kind.WEBHOOK})
     if request.method == "POST" and AlertChannel.objects.filter(app=app).count() >= MOST_CHANNELS:
         form.add_error(None, f"An app has {MOST_CHANNELS} at most.")
     if request.method == "POST" and form.is_valid():
