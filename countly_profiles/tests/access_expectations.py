@@ -39,6 +39,9 @@ EXPECTED: dict[str, Opens] = {
     "login/": Opens.ANYBODY,
     "login/code/": Opens.ANYBODY,
     "invitations/<token>/": Opens.ANYBODY,
+    "openid/<provider_id>/": Opens.ANYBODY,
+    "openid/<provider_id>/callback/": Opens.ANYBODY,
+    "openid/cancelled/": Opens.ANYBODY,
     "logout/": Opens.ANYBODY,
     "theme/": Opens.ANYBODY,
     # People

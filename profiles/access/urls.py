@@ -1,8 +1,10 @@
 """Addresses of sign-in, of the way in, and of what admins of an app configure."""
 
+from allauth.socialaccount.providers.openid_connect import views as openid_views
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_required
 from django.urls import path
+from django.views.generic import RedirectView
 
 from profiles.access.models import Membership
 from profiles.access.permissions import app_view, superuser_view
@@ -14,6 +16,9 @@ urlpatterns = [
     path("", way_in.home, name="home"),
     path("login/", sign_in.SignIn.as_view(), name="login"),
     path("login/code/", sign_in.code, name="second_factor"),
+    path("openid/cancelled/", RedirectView.as_view(pattern_name="login"), name="socialaccount_login_cancelled"),
+    path("openid/<provider_id>/", openid_views.login, name="openid_connect_login"),
+    path("openid/<provider_id>/callback/", openid_views.callback, name="openid_connect_callback"),
     path("invitations/<token>/", members.invitation, name="invitation"),
     path("logout/", auth_views.LogoutView.as_view(), name="logout"),
     path(

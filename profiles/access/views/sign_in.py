@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from django.conf import settings
 from django.contrib.auth import login, views as auth_views
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
@@ -27,6 +28,10 @@ class SignIn(auth_views.LoginView):
     """Ask for the password. Who has a second factor is not signed in by it."""
 
     redirect_authenticated_user = True
+    extra_context = {
+        "openid_name": settings.OIDC_NAME if settings.OIDC_SERVER_URL else "",
+        "openid_provider": settings.OIDC_PROVIDER,
+    }
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         user = form.get_user()
