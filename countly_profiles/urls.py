@@ -13,6 +13,7 @@ from profiles.crashes.views import symbolicating
 from profiles.privacy import views as privacy_views
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("profiles.api.urls")),  # before the SDKs' addresses, which refuse what they do not know
     path("", include("ingest.urls")),
     path("__heartbeat__", health.heartbeat),
     path("__lbheartbeat__", health.load_balancer_heartbeat),

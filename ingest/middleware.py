@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from ingest.urls import urlpatterns
+from ingest.urls import sdk_addresses
 
 _Answer = Callable[[HttpRequest], HttpResponse]
 
@@ -16,7 +16,7 @@ def answer_sdks(get_response: _Answer) -> _Answer:
     """Make the first middleware: an SDK's address goes straight to its view."""
 
     def answer(request: HttpRequest) -> HttpResponse:
-        for entry in urlpatterns:
+        for entry in sdk_addresses:
             if match := entry.resolve(request.path_info[1:]):
                 door: _Answer = match.func
                 return door(request)

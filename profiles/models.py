@@ -21,6 +21,7 @@ from profiles.activity.models import (
     SessionSignal,
     Stale,
 )
+from profiles.api.models import UserExport
 from profiles.crashes.models import (
     AlertChannel,
     AlertDelivery,
@@ -102,4 +103,5 @@ __all__ = [
     "Tombstone",
     "UidCounter",
     "UserActivity",
+    "UserExport",
 ]

@@ -15,7 +15,7 @@ class Opens(StrEnum):
     ANALYST = "analyst"
     ADMIN = "admin"
     SUPERUSER = "superuser"
-    API_KEY = "api_key"  # a key of a person who may read the app
+    API_KEY = "api_key"  # a key alone opens it; whose, `profiles/api/tests/test_access.py` asks
     ADMINISTRATION = "administration"  # Django admin: staff
 
 
@@ -44,6 +44,36 @@ EXPECTED: dict[str, Opens] = {
     "openid/cancelled/": Opens.ANYBODY,
     "logout/": Opens.ANYBODY,
     "theme/": Opens.ANYBODY,
+    # Programs: with a key alone, whatever cookie they bring
+    "o/docs": Opens.SIGNED_IN,
+    "o/docs/openapi.json": Opens.ANYBODY,
+    r"^o/?$": Opens.API_KEY,
+    r"^o/plugins/?$": Opens.API_KEY,
+    r"^o/apps/mine/?$": Opens.API_KEY,
+    r"^o/apps/all/?$": Opens.API_KEY,
+    r"^o/users/me/?$": Opens.API_KEY,
+    r"^i/apps/create/?$": Opens.API_KEY,
+    r"^i/apps/update/?$": Opens.API_KEY,
+    r"^i/apps/reset/?$": Opens.API_KEY,
+    r"^i/apps/delete/?$": Opens.API_KEY,
+    r"^o/app_users/loyalty/?$": Opens.API_KEY,
+    r"^o/app_users/consents/?$": Opens.API_KEY,
+    r"^i/app_users/create/?$": Opens.API_KEY,
+    r"^i/app_users/update/?$": Opens.API_KEY,
+    r"^i/app_users/delete/?$": Opens.API_KEY,
+    r"^i/app_users/export/?$": Opens.API_KEY,
+    r"^i/app_users/deleteExport/(?P<in_path>[^/]+)/?$": Opens.API_KEY,
+    r"^o/app_users/download/(?P<in_path>[^/]+)/?$": Opens.API_KEY,
+    r"^i/funnels/add/?$": Opens.API_KEY,
+    r"^i/funnels/edit/?$": Opens.API_KEY,
+    r"^i/funnels/delete/?$": Opens.API_KEY,
+    r"^i/crashes/resolve/?$": Opens.API_KEY,
+    r"^i/crashes/unresolve/?$": Opens.API_KEY,
+    r"^i/crashes/hide/?$": Opens.API_KEY,
+    r"^i/crashes/show/?$": Opens.API_KEY,
+    r"^i/crashes/add_comment/?$": Opens.API_KEY,
+    r"^i/crashes/edit_comment/?$": Opens.API_KEY,
+    r"^i/crashes/delete_comment/?$": Opens.API_KEY,
     # People
     "": Opens.SIGNED_IN,
     "password/": Opens.SIGNED_IN,

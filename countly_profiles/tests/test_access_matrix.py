@@ -255,6 +255,16 @@ def test_addresses_for_superusers_refuse_everybody_else(everybody: Everybody) ->
                 assert is_right, f"{name} {method} {address}: {answer.status_code}"
 
 
+def test_addresses_for_programs_open_to_no_cookie(everybody: Everybody) -> None:
+    world = World(everybody.ours.app, everybody.ours.values | {"in_path": "appUser_1"})
+    for route in [route for route in ROUTES if expected(route) is Opens.API_KEY]:
+        address = world.address(route.replace("/?", ""))
+        for name, browser in everybody.browsers.items():
+            answer = ask(browser, f"{address}?method=user_details&app_id={world.app.public_id}")
+            assert answer.status_code == 400, f"{name} {address}: {answer.status_code}"
+            assert answer.json() == {"result": 'Missing parameter "api_key" or "auth_token"'}
+
+
 def test_the_administration_is_for_staff(everybody: Everybody) -> None:
     fixed = {"object_id": "1", "id": "1", "content_type_id": "1", "app_label": "profiles", "url": "nothing"}
     world = World(everybody.ours.app, everybody.ours.values | fixed)

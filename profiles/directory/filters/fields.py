@@ -54,6 +54,8 @@ class Field:
     """The question in words, where they are not label, operator and values."""
     choices: Choices | None = None
     """What a box whose type is not one of every field's may hold."""
+    is_offered: bool = True
+    """Whether the form offers it; programs ask for others too."""
 
     def operator(self, name: str) -> Operator:
         """Return an operator by its name; raise FilterError."""
@@ -74,8 +76,8 @@ def register(field: Field) -> None:
 
 
 def all_fields() -> tuple[Field, ...]:
-    """Return the fields that every app has, in the order they are shown in."""
-    return tuple(_registry.values())
+    """Return the fields that the form offers in every app, in the order they are shown in."""
+    return tuple(field for field in _registry.values() if field.is_offered)
 
 
 def find_field(name: str) -> Field:

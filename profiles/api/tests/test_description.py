@@ -1,0 +1,69 @@
+"""The API's description: complete, and true to what the addresses answer, whatever they are asked."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+import schemathesis
+from django.db import transaction
+from django.test import Client
+from hypothesis import HealthCheck, Phase, given, settings
+from playwright.sync_api import expect
+from schemathesis.schemas import APIOperation
+
+from profiles.access import api_keys
+from profiles.api.endpoints import ENDPOINTS
+from profiles.api.openapi import describe
+from profiles.api.tests.conftest import World
+from profiles.tests.browser import OpenPage, assert_accessible
+
+pytestmark = pytest.mark.django_db
+
+
+def test_every_endpoint_is_described() -> None:
+    description = describe()
+    for endpoint in ENDPOINTS:
+        operation = description["paths"][endpoint.path.replace("<in_path>", "{in_path}")]["get"]
+        names = {parameter["name"] for parameter in operation["parameters"]}
+        assert names >= {parameter.name for parameter in endpoint.parameters}
+        if endpoint.method:
+            assert endpoint.method in operation["parameters"][1]["schema"]["enum"]
+
+
+def operations() -> list[APIOperation[Any, Any, Any, Any]]:
+    """Return what can be called, by the description itself."""
+    return [result.ok() for result in schemathesis.openapi.from_dict(describe()).get_all_operations()]
+
+
+@pytest.mark.parametrize("operation", operations(), ids=lambda one: one.label)
+def test_nothing_that_is_asked_breaks_an_answer(world: World, operation: APIOperation[Any, Any, Any, Any]) -> None:
+    world.people.alice.is_superuser = True
+    world.people.alice.save()
+    key = api_keys.create(user=world.people.alice, may_write=True)
+
+    described = operation.definition.raw["responses"]
+
+    @given(case=operation.as_strategy())
+    @settings(max_examples=6, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
+    def ask(case: schemathesis.Case) -> None:
+        asked = {**(case.query or {}), "app_id": world.people.app.public_id, "api_key": key}
+        with transaction.atomic():
+            client = Client(raise_request_exception=False)
+            response = client.generic(case.method, case.formatted_path, QUERY_STRING=urlencode(asked, doseq=True))
+            transaction.set_rollback(True)
+        assert str(response.status_code) in described, response.content
+
+    ask()
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_somebody_tries_an_endpoint(world: World, open_page: OpenPage) -> None:
+    key = api_keys.create(user=world.people.bob)
+    page = open_page(world.people.bob, "/o/docs")
+    page.get_by_label("API key, to try it here").fill(key)
+    page.locator("#user_counts summary").click()
+    assert_accessible(page)
+    page.locator("#user_counts").get_by_role("button", name="Send").click()
+    expect(page.locator("#user_counts [data-answer] pre")).to_contain_text('"total": 2')
+    expect(page.locator("#user_counts [data-status]")).to_contain_text("Status 200")
