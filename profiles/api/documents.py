@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from django.contrib.auth.models import User
 
+from profiles.access import masking
 from profiles.access.models import App
 from profiles.access.permissions import Role
 from profiles.activity.segmentation import Operator, read_condition
@@ -50,7 +51,8 @@ def user_document(app: App, user: AppUser, now: datetime) -> dict[str, Any]:
     activity = user.activity
     engaged = share(user)
     document: dict[str, Any] = {
-        "_id": document_id(app, user.device_id),
+        # Made of the device id: whoever must not see that gets no trace of it.
+        "_id": document_id(app, user.device_id) if masking.current().shows("device_id") else None,
         "uid": user.uid,
         "did": user.device_id,
         "name": user.name or user.device_id,

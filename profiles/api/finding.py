@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from profiles.access import masking
 from profiles.access.models import App
 from profiles.api.answers import ApiError, unreadable
 from profiles.api.conditions import read_query
@@ -25,6 +26,8 @@ def named_user(call: Call) -> AppUser | None:
     uid, device_id = call.parameters.text("uid"), call.parameters.text("did")
     if uid:
         return find_user(call.app, uid) or survivor_of(call.app, uid)
+    if device_id and not masking.current().shows("device_id"):
+        raise unreadable("did", "device ids are masked for your role; ask by uid")
     return user_of_device(call.app, device_id, call.now) if device_id else None
 
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
 
+from profiles.access import masking
 from profiles.access.models import App
 from profiles.activity.models import Event, EventKey, Session
 from profiles.activity.querysets import Cursor, daily_totals, hourly_totals, session_by_id, span_of, until_position
@@ -121,7 +122,8 @@ def _device_ids(user: AppUser, keys: set[Any]) -> Callable[[Any], str]:
     known = (
         dict(Identity.objects.filter(device_key__in=others).values_list("device_key", "device_id")) if others else {}
     )
-    return lambda key: known.get(key, user.device_id)
+    masks = masking.current()
+    return lambda key: str(masks.value("device_id", known[key])) if key in known else user.device_id
 
 
 # --- Events -------------------------------------------------------------------------------------
@@ -263,6 +265,8 @@ def history(call: Call) -> dict[str, Any]:
             found[_COUNTLY_NAMES.get(change.name, change.name)][_as_key(change.value)] = True
     sessions_meant = Session.objects.filter(_started(period), user_id=user.id)
     for column, name in _SESSION_FACTS.items():
+        if not masking.current().shows(column):
+            continue
         values = sessions_meant.exclude(**{column: None}).order_by().values_list(column, flat=True).distinct()
         for value in values[:MOST_ROWS]:
             found[name][str(value)] = True

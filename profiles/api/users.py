@@ -8,7 +8,7 @@ from django.db.models import Count, F
 from django.db.models.fields.json import KeyTextTransform
 from django.http import StreamingHttpResponse
 
-from profiles.access import audit
+from profiles.access import audit, masking
 from profiles.access.permissions import Role, has_role
 from profiles.access.querysets import user_totals
 from profiles.api import reports
@@ -104,6 +104,8 @@ def _breakdown(call: Call) -> dict[str, Any]:
         asked = find_field(key)
     except FilterError as error:
         raise unreadable("projectionKey", str(error)) from None
+    if not masking.current().shows(asked.name):
+        raise unreadable("projectionKey", f"{key[:60]} is masked for your role")
     if asked.kind is Kind.CUSTOM:
         value: Any = KeyTextTransform(asked.name.removeprefix(CUSTOM), "custom")
     elif asked.kind is Kind.TEXT or asked.name == "birth_year":

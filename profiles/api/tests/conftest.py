@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.http import HttpResponse
 from django.test import Client
 
 from profiles.access import api_keys
@@ -37,11 +36,10 @@ class Program:
     key: str
     app_id: str
 
-    def ask(self, address: str, **parameters: Any) -> HttpResponse:
+    def ask(self, address: str, **parameters: Any) -> Any:
         """Ask by POST; values that are no texts go as JSON."""
         texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in parameters.items()}
-        answer: HttpResponse = Client().post(address, {"api_key": self.key, "app_id": self.app_id, **texts})
-        return answer
+        return Client().post(address, {"api_key": self.key, "app_id": self.app_id, **texts})
 
     def get(self, address: str, **parameters: Any) -> Any:
         """Return the JSON of an answer that must be one."""

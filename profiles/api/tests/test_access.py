@@ -9,7 +9,7 @@ from django.db import transaction
 from django.test import Client
 
 from profiles.access import api_keys
-from profiles.access.models import ApiKey, Membership
+from profiles.access.models import ApiKey, App, Membership
 from profiles.access.permissions import Role, has_role
 from profiles.api.endpoint import Endpoint
 from profiles.api.endpoints import ENDPOINTS
@@ -27,7 +27,7 @@ def call(endpoint: Endpoint, key: str, app_id: str, **more: Any) -> tuple[int, s
     address = endpoint.path.replace("<in_path>", f"appUser_{app_id}_1")
     asked = {"api_key": key, "app_id": app_id, "method": endpoint.method, **more}
     with transaction.atomic():
-        answer = Client().post(address, asked)
+        answer: Any = Client().post(address, asked)
         body = b"".join(answer.streaming_content) if getattr(answer, "streaming", False) else answer.content
         transaction.set_rollback(True)
     return answer.status_code, body.decode()
@@ -127,3 +127,20 @@ def test_other_methods_and_addresses(world: World) -> None:
     assert Client().put("/o").status_code == 405
     assert world.bob.error("/o", method="nothing") == (400, "Invalid method")
     assert Client().get("/o/nothing").json() == {"result": "Invalid path"}
+
+
+def test_what_is_masked_stays_masked(world: World) -> None:
+    levels = {"viewer": {"email": "masked", "device_id": "masked", "place": "hidden", "custom.plan": "hidden"}}
+    App.objects.update(masks=levels)
+    row = world.bob.read("user_details", uid=world.mara.uid)
+    assert (row["email"], row["did"]) == ("m•••@•••", "d•••")
+    assert "plan" not in row["custom"]
+    assert "_id" not in row
+    history = world.bob.read("user_details", calculate="history", uid=world.mara.uid)["history"]
+    assert "cty" not in history
+    assert "mara@" not in json.dumps(history)
+    (session, *_) = world.bob.read("user_details", calculate="sessions", uid=world.mara.uid)["aaData"]
+    assert session["did"] == "d•••"
+    for asked in ({"query": {"email": "mara@example.com"}}, {"projectionKey": "custom.plan"}, {"did": "dev-mara"}):
+        assert world.bob.error("/o", method="user_details", **asked)[0] == 400, asked
+    assert world.alice.read("user_details", did="dev-mara")["email"] == "mara@example.com"

@@ -44,11 +44,11 @@ def _operator_holds(operator: str, operand: Any, held: Any) -> bool:
         case "$ne":
             return bool(held != operand)
         case "$in":
-            return held in operand
+            return bool(held in operand)
         case "$nin":
-            return held not in operand
+            return bool(held not in operand)
         case "$exists":
-            return (held is not None) == operand
+            return bool((held is not None) == operand)
         case "$not":
             return not all(_operator_holds(name, value, held) for name, value in operand.items())
         case "$gt":

@@ -9,7 +9,6 @@ from django.db import transaction
 from django.test import Client
 from hypothesis import HealthCheck, Phase, given, settings
 from playwright.sync_api import expect
-from schemathesis.schemas import APIOperation
 
 from profiles.access import api_keys
 from profiles.api.endpoints import ENDPOINTS
@@ -30,13 +29,14 @@ def test_every_endpoint_is_described() -> None:
             assert endpoint.method in operation["parameters"][1]["schema"]["enum"]
 
 
-def operations() -> list[APIOperation[Any, Any, Any, Any]]:
+def operations() -> list[Any]:
     """Return what can be called, by the description itself."""
-    return [result.ok() for result in schemathesis.openapi.from_dict(describe()).get_all_operations()]
+    found: list[Any] = list(schemathesis.openapi.from_dict(describe()).get_all_operations())
+    return [result.ok() for result in found]
 
 
 @pytest.mark.parametrize("operation", operations(), ids=lambda one: one.label)
-def test_nothing_that_is_asked_breaks_an_answer(world: World, operation: APIOperation[Any, Any, Any, Any]) -> None:
+def test_nothing_that_is_asked_breaks_an_answer(world: World, operation: Any) -> None:
     world.people.alice.is_superuser = True
     world.people.alice.save()
     key = api_keys.create(user=world.people.alice, may_write=True)
@@ -45,7 +45,7 @@ def test_nothing_that_is_asked_breaks_an_answer(world: World, operation: APIOper
 
     @given(case=operation.as_strategy())
     @settings(max_examples=6, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
-    def ask(case: schemathesis.Case) -> None:
+    def ask(case: Any) -> None:
         asked = {**(case.query or {}), "app_id": world.people.app.public_id, "api_key": key}
         with transaction.atomic():
             client = Client(raise_request_exception=False)
