@@ -214,6 +214,7 @@ def all_faults() -> list[Fault]:
         Fault("kill -9 ingest worker in a batch", _kill_ingest_in_batch),
         Fault("kill -9 derive worker", _kill("derive")),
         Fault("kill -9 bulk worker", _kill("bulk")),
+        Fault("kill -9 push worker", _kill("push")),
         Fault("kill -9 beat", _kill("beat")),
         Fault("kill -9 Valkey", _kill("valkey")),
         Fault("kill -9 PostgreSQL", _kill("postgres")),

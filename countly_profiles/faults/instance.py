@@ -36,6 +36,7 @@ _MARKS = {
     "ingest": "--queues=ingest",
     "derive": "--queues=derive",
     "bulk": "--queues=bulk",
+    "push": "--queues=push",
     "beat": " beat ",
 }
 NAMES = tuple(_MARKS)
