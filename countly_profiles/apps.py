@@ -1,5 +1,7 @@
 """Makes the commands and system checks of the composition root known to Django."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -8,3 +10,7 @@ class CountlyProfilesConfig(AppConfig):
 
     name = "countly_profiles"
     verbose_name = "Countly Profiles"
+
+    def ready(self) -> None:
+        """Let Django know the checks; settings can be read from now on."""
+        import_module("countly_profiles.checks")

@@ -7,7 +7,8 @@ from django.contrib.auth.decorators import login_required
 from django.urls import URLPattern, URLResolver, include, path
 
 from countly_profiles import frame, health
-from profiles.access.permissions import app_view
+from ingest import pages as inbox_pages
+from profiles.access.permissions import app_view, superuser_view
 from profiles.access.views.sign_in import to_sign_in
 from profiles.crashes.views import symbolicating
 from profiles.privacy import views as privacy_views
@@ -23,6 +24,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("", include("profiles.access.urls")),
     path("crash-symbols/", symbolicating.upload_symbols, name="upload_symbols"),
+    path("inbox/", superuser_view(inbox_pages.show), name="inbox"),
+    path("inbox/apply-again/", superuser_view(inbox_pages.apply_again), name="apply_again"),
     path("erasures/", login_required(privacy_views.app_erasures), name="app_erasures"),
     path("apps/<public_id>/freshness/", app_view(frame.freshness), name="freshness"),
     path("apps/<public_id>/", include("profiles.users.urls")),

@@ -82,6 +82,8 @@ EXPECTED: dict[str, Opens] = {
     "account/keys/": Opens.SIGNED_IN,
     "account/keys/<int:key_id>/revoke/": Opens.SIGNED_IN,
     "erasures/": Opens.SIGNED_IN,
+    "inbox/": Opens.SUPERUSER,
+    "inbox/apply-again/": Opens.SUPERUSER,
     "audit/": Opens.SUPERUSER,
     "apps/new/": Opens.SUPERUSER,
     # Programs

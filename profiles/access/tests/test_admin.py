@@ -1,11 +1,13 @@
 """Django admin: apps, members, API keys."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
 from profiles.access import api_keys
-from profiles.access.models import ApiKey, App, UidCounter
+from profiles.access.models import ApiKey, App, AuditEntry, SecondFactor, UidCounter
 from profiles.tests.factories import make_app
 
 pytestmark = pytest.mark.django_db
@@ -44,3 +46,18 @@ def test_keys_are_revoked(admin: Client) -> None:
     admin.post("/admin/profiles/apikey/", {"action": "revoke", "_selected_action": [key.pk]})
     key.refresh_from_db()
     assert key.revoked_at is not None
+
+
+def test_changes_here_stand_in_the_audit_log(admin: Client) -> None:
+    dora = User.objects.create_user("dora")
+    SecondFactor.objects.create(user=dora, secret="sealed", confirmed_at=datetime.now(tz=UTC))
+    form = {"action": "take_second_factor_away", "_selected_action": [dora.pk]}
+    admin.post("/admin/auth/user/", form)
+    assert not SecondFactor.objects.exists()
+    admin.post("/admin/auth/user/", {"action": "delete_selected", "_selected_action": [dora.pk], "post": "yes"})
+    assert not User.objects.filter(username="dora").exists()
+    said = AuditEntry.objects.filter(actor_name="root").values_list("action", "subject").order_by("id")
+    assert list(said)[-2:] == [
+        ("credentials_changed", "second factor of dora taken away"),
+        ("administered", f"user {dora.pk}"),
+    ]
