@@ -99,7 +99,7 @@ def _navigation(app: App, namespace: str) -> tuple[NavigationItem, ...]:
     users = user_totals(app).everybody
     items: list[NavigationItem] = []
     for label, icon, address, namespaces, count in (
-        ("Users", "users", "directory:users", {"directory", "profile"}, users),
+        ("Users", "users", "directory:home", {"directory", "profile"}, users),
         ("Crashes", "bug", "crashes:list", {"crashes"}, crashes),
         ("Funnels", "funnel", "funnels:list", {"funnels"}, None),
         ("Messages", "send", "messages:list", {"messages"}, None),

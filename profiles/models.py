@@ -36,6 +36,7 @@ from profiles.crashes.models import (
     CrashVersion,
     SymbolFile,
 )
+from profiles.directory.models import ListLayout, SavedView, SortIndex
 from profiles.engagement.models import Engagement, EngagementDistribution
 from profiles.funnels.models import Funnel, FunnelCompletion, FunnelReport, FunnelStep
 from profiles.messages.models import Delivery, Message, MessageTotal, PushCredential, PushSettings
@@ -87,6 +88,7 @@ __all__ = [
     "HiddenUser",
     "Identity",
     "Invitation",
+    "ListLayout",
     "Membership",
     "Merge",
     "Message",
@@ -96,8 +98,10 @@ __all__ = [
     "PushSettings",
     "Retention",
     "SecondFactor",
+    "SavedView",
     "Session",
     "SessionSignal",
+    "SortIndex",
     "Stale",
     "SymbolFile",
     "Tombstone",

@@ -3,12 +3,18 @@
 from django.urls import path, re_path
 
 from profiles.access.permissions import Role, app_view
-from profiles.directory.views import exports, filtering, listing
+from profiles.directory.views import breaking_down, columns, exports, filtering, listing, saving
 
 app_name = "directory"
 
 urlpatterns = [
     path("users/", app_view(listing.users), name="users"),
+    path("list/", app_view(saving.home), name="home"),
+    path("list/columns/", app_view(columns.pick), name="columns"),
+    path("list/breakdown/", app_view(breaking_down.breakdown), name="breakdown"),
+    path("list/views/", app_view(saving.views), name="views"),
+    path("list/views/save/", app_view(saving.save), name="save_view"),
+    path("list/views/<int:view_id>/", app_view(saving.change), name="view"),
     path("list/filter/", app_view(filtering.edit), name="filter"),
     path("list/export/", app_view(exports.export, role=Role.ANALYST), name="export"),
     path("list/export/download/", app_view(exports.download, role=Role.ANALYST), name="download"),

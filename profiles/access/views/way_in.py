@@ -20,7 +20,7 @@ def home(request: HttpRequest) -> HttpResponse:
     app = (apps.filter(public_id=last).first() if last else None) or apps.first()
     if app is None:
         return render(request, "access/no_apps.html", status=200)
-    return redirect(app)
+    return redirect("directory:home", app.public_id)
 
 
 @require_POST

@@ -17,8 +17,8 @@ from profiles.users.models import AppUser
 NOW = datetime(2026, 11, 23, 18, 30, tzinfo=UTC)
 HTMX = {"HX-Request": "true"}
 
-# Session, person, app; the list: totals, page, rows, days, role for its actions.
-QUERIES_OF_FRAGMENT = 8
+# Session, person, app; the list: layout, views, totals, page, rows, days, role for its actions.
+QUERIES_OF_FRAGMENT = 10
 # And the frame: apps, crashes, totals, last seen of both halves, inbox.
 QUERIES_OF_PAGE = QUERIES_OF_FRAGMENT + 6
 

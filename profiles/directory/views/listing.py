@@ -13,7 +13,7 @@ from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
 from profiles.access.models import App
-from profiles.access.permissions import role_in
+from profiles.access.permissions import role_in, signed_in
 from profiles.access.querysets import UserTotals, user_totals
 from profiles.directory.actions import Action, actions_for
 from profiles.directory.audience import EVERYONE, Audience, read_state, tab_total
@@ -29,7 +29,8 @@ from profiles.directory.querysets import (
     read_page,
     read_rows,
 )
-from profiles.directory.reading import ListRead, known, read_list
+from profiles.directory.reading import ListRead, known
+from profiles.directory.saved_views import Kept
 from profiles.directory.sorts import Sort
 from profiles.directory.state import ListState, Tab, read_query_string
 from profiles.directory.tables import UserTable
@@ -43,12 +44,23 @@ PANEL_LOADER = "panel-loader"  # the element by which an open panel has the list
 
 @dataclass(frozen=True, slots=True)
 class TabLink:
-    """A tab with its exact total."""
+    """A tab with its exact total, or a saved view."""
 
+    name: str
     label: str
-    count: int
+    count: int | None
     url: str
     is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """What opens a panel above the list."""
+
+    name: str
+    label: str
+    icon: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +77,8 @@ class Pager:
 
 def users(request: HttpRequest, app: App) -> HttpResponse:
     """List the app's users. Answers htmx with the results alone, and names the address that shows the same."""
-    shown = read_list(request.GET)
+    kept = Kept.of(signed_in(request), app)
+    shown = known(kept.laid_out(read_state(request.GET), request.GET))
     state, columns = shown.state, shown.columns
     clock = Clock(datetime.now(tz=UTC), ZoneInfo(app.timezone))
     totals = user_totals(app)
@@ -96,7 +109,8 @@ def users(request: HttpRequest, app: App) -> HttpResponse:
         "app": app,
         "state": state,
         "clock": clock,
-        "tabs": _tabs(state, totals),
+        "tabs": _tabs(state, totals, kept),
+        "tools": _tools(app),
         "chips": chips(app, state),
         "filter_url": reverse("directory:filter", args=[app.public_id]),
         "filter_query": urlencode(state.fields()),
@@ -175,10 +189,30 @@ def _profile_url(app: App, uid: str | None, state: ListState, position: int | No
     return f"{reverse('directory:users', args=[app.public_id])}{uid}/?{urlencode(query)}"
 
 
-def _tabs(state: ListState, totals: UserTotals) -> list[TabLink]:
-    return [
-        TabLink(tab.label, tab_total(totals, tab), "?" + state.first_page(tab=tab).query_string(), tab is state.tab)
+def _tabs(state: ListState, totals: UserTotals, kept: Kept) -> list[TabLink]:
+    current = kept.current(state)
+    tabs = [
+        TabLink(
+            tab.value,
+            tab.label,
+            tab_total(totals, tab),
+            "?" + state.first_page(tab=tab).query_string(),
+            tab is state.tab and current is None,
+        )
         for tab in Tab
+    ]
+    views = [TabLink(f"view-{view.pk}", view.name, None, f"?{view.query}", view == current) for view in kept.views]
+    return [*tabs, *views]
+
+
+def _tools(app: App) -> list[Tool]:
+    return [
+        Tool(name, label, icon, reverse(f"directory:{name}", args=[app.public_id]))
+        for name, label, icon in (
+            ("breakdown", "Breakdown", "chart-column"),
+            ("columns", "Columns", "layers"),
+            ("views", "Save view", "star"),
+        )
     ]
 
 
