@@ -6,6 +6,7 @@ from typing import Final
 from django.db.models import Count
 
 from profiles.access.models import App
+from profiles.access.querysets import visible
 from profiles.countries import country_name
 from profiles.directory.audience import Audience, users_of
 from profiles.directory.filters.fields import Field
@@ -48,7 +49,8 @@ def break_down(app: App, audience: Audience, field: Field) -> Breakdown | None:
     if value is None:
         return None
     if audience.is_everybody:
-        some = seen_last(app, LOOKED_AT // 2).filter(is_identified__in=audience.tab.halves)
+        seen = seen_last(app, LOOKED_AT // 2).filter(is_identified__in=audience.tab.halves)
+        some = seen.filter(visible(app, "id"))
     else:
         some = AppUser.objects.filter(pk__in=users_of(app, audience).values("pk")[:LOOKED_AT])
     counted = (
