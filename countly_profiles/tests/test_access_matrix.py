@@ -29,6 +29,7 @@ from profiles.access.models import ApiKey, App, Invitation, Membership
 from profiles.access.permissions import Role, has_role
 from profiles.access.services import create_app
 from profiles.crashes.models import AlertChannel, CrashComment, SymbolFile
+from profiles.directory.models import SavedView
 from profiles.messages.content import Content, Text, to_json
 from profiles.messages.models import Message
 from profiles.privacy.models import Erasure
@@ -112,6 +113,7 @@ def make_world(name: str) -> World:
         "name": picture.rpartition("/")[2],
         "<slug:name>": "user-details",
         "group_id": group.public_id,
+        "view_id": str(SavedView.objects.create(app=app, owner=keeper, name="View", is_shared=True).pk),
         "channel_id": str(AlertChannel.objects.create(app=app, kind="email", target="a@b.c", created_at=NOW).pk),
         "file_id": str(
             SymbolFile.objects.create(
