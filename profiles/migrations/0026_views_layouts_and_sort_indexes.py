@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("profiles", "0024_hidden_users"),
+        ("profiles", "0025_user_exports"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
