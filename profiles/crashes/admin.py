@@ -10,13 +10,14 @@ from profiles.crashes.models import CrashGroup
 class CrashGroupAdmin(admin.ModelAdmin[CrashGroup]):
     """Totals and fingerprints are ingest's; only the state and the version it was resolved in are a person's."""
 
-    list_display = ["title", "culprit", "app", "platform", "is_fatal", "state", "occurrences_count", "last_seen_at"]
+    list_display = ["title", "culprit", "app", "platform", "is_fatal", "state", "occurrences_count", "merged_into"]
     list_filter = ["app", "state", "is_fatal"]
-    list_select_related = ["app"]
+    list_select_related = ["app", "merged_into"]
     search_fields = ["title", "culprit", "public_id"]
     show_full_result_count = False
     readonly_fields = [
         "app",
+        "merged_into",
         "title",
         "culprit",
         "platform",

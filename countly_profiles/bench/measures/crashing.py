@@ -132,8 +132,10 @@ def _page(run: Run) -> Iterator[Figure]:
             f"{count} occurrences, {count // 10} users, 5 versions; {_ROUNDS} times after the first, in this process"
         )
         for name, query in (("newest", ""), ("older occurrences", older)):
+            busy = time.process_time()
             took = list(_seconds(client, address + query))
-            text = f"{beside}; {spread([seconds * 1000 for seconds in took])}"
+            busy = (time.process_time() - busy) / _ROUNDS
+            text = f"{beside}; {spread([seconds * 1000 for seconds in took])}; CPU of this process {busy * 1000:.0f} ms"
             yield Figure(f"crashing: page of a large group, {name}", median(took) * 1000, "ms", text)
 
 
