@@ -16,11 +16,12 @@ from profiles.directory.filters.tree import Condition
 FIELD: Final = "crash"
 HIT, NOT_HIT, VERSION, NOT_VERSION = "hit", "not_hit", "in_version", "not_in_version"
 
+CHOICES: Final = 200
 _HIT_INPUTS: Final = (
     Input("Crash", "crash"),
-    Input("times or more", "number", "1"),
+    Input("times or more", "whole", "1"),
     Input("in version", is_optional=True),
-    Input("in the last days (0: ever)", "number", "0", is_optional=True),
+    Input("in the last days (0: ever)", "whole", "0", is_optional=True),
 )
 _VERSION_INPUTS: Final = (Input("Version"),)
 
@@ -50,19 +51,19 @@ def _hit(values: Values, scope: Scope) -> Any:
     members = _members(public_id, scope.app_id)
     if not version and days in {"", "0"}:
         rows: Any = CrashUser.objects.filter(group_id__in=members)
-        if float(times) <= 1:
+        if int(times) <= 1:
             return rows.values("user_id")
         return _at_least(rows, Sum("count"), times)
     crashes: Any = Crash.objects.filter(group_id__in=members)
     if version:
         crashes = crashes.filter(app_version=version)
     if days not in {"", "0"}:
-        crashes = crashes.filter(occurred_at__gte=kinds.first_of(int(days), scope.clock))
+        crashes = crashes.filter(occurred_at__gte=kinds.first_of(min(int(days), kinds.MOST_DAYS), scope.clock))
     return _at_least(crashes, Count("id"), times)
 
 
 def _at_least(rows: Any, total: Any, times: str) -> Any:
-    return rows.values("user_id").annotate(total=total).filter(total__gte=float(times)).values("user_id")
+    return rows.values("user_id").annotate(total=total).filter(total__gte=int(times)).values("user_id")
 
 
 def _crashed_in(version: str, scope: Scope) -> Any:
@@ -94,4 +95,10 @@ def _say(operator: Operator, values: Values, app_id: int) -> str:
     return text + (f" in the last {days} days" if days not in {"", "0"} else "")
 
 
-register(Field(FIELD, "Crash", "Behaviour", OPERATORS, _where, _say))
+def _choices(app_id: int) -> list[tuple[str, str]]:
+    """Return the crashes that hit somebody lately, by title. One query, along the index of last seen."""
+    groups = CrashGroup.objects.filter(app=app_id, merged_into=None).order_by("-last_seen_at", "-id")[:CHOICES]
+    return [(group.public_id, f"{group.title[:80]} · {group.culprit[:60]}") for group in groups]
+
+
+register(Field(FIELD, "Crash", "Behaviour", OPERATORS, _where, _say, _choices))

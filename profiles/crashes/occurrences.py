@@ -22,7 +22,7 @@ from profiles.users.models import AppUser
 
 OCCURRENCES_PAGE: Final = 20
 USERS_PAGE: Final = 20
-OCCURRENCES_COUNTED: Final = 500
+OCCURRENCES_COUNTED: Final = 300
 EVENTS_BEFORE: Final = 10
 VERSIONS_READ: Final = 500
 

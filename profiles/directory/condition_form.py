@@ -115,6 +115,8 @@ def _box(app: App, field: Field, box: kinds.Input, number: int, value: str, type
         options = [(operator.name, operator.words) for operator in kinds.SEGMENT_OPERATORS]
     elif field.choices and box.type not in kinds.BASIC_TYPES:
         options = field.choices(app.pk)
+        if value and value not in dict(options):
+            options = [(value, "the one that it is now"), *options]
     else:
         is_choice = False
         options = offered(app, field, box.suggests, typed) if box.suggests else ()

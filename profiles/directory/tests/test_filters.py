@@ -186,7 +186,15 @@ def test_the_database_finds_whom_a_filter_means() -> None:
 @pytest.mark.parametrize("field", fields.all_fields(), ids=lambda field: str(field.name))
 def test_every_question_of_every_field_can_be_asked(field: fields.Field) -> None:
     app = make_app()
-    samples = {"funnel": "0" * 32, "text": "x", "number": "1", "whole": "1", "date": "2026-11-23", "segment": "is"}
+    samples = {
+        "funnel": "0" * 32,
+        "crash": "0" * 24,
+        "text": "x",
+        "number": "1",
+        "whole": "1",
+        "date": "2026-11-23",
+        "segment": "is",
+    }
     for operator in field.operators:
         values = tuple(samples[box.type] for box in operator.inputs)
         tree = checked(Group((Condition(field.name, operator.name, values),)))
