@@ -74,6 +74,10 @@ EXPECTED: dict[str, Opens] = {
     r"^i/crashes/add_comment/?$": Opens.API_KEY,
     r"^i/crashes/edit_comment/?$": Opens.API_KEY,
     r"^i/crashes/delete_comment/?$": Opens.API_KEY,
+    r"^i/push/message/create/?$": Opens.API_KEY,
+    r"^o/push/message/all/?$": Opens.API_KEY,
+    r"^o/push/message/(?P<in_path>[^/]+)/?$": Opens.API_KEY,
+    r"^o/push/user/?$": Opens.API_KEY,
     # People
     "": Opens.SIGNED_IN,
     "password/": Opens.SIGNED_IN,

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Final
 
-from profiles.api import app_users, apps, crashes, funnels, users
+from profiles.api import app_users, apps, crashes, funnels, push, users
 from profiles.api.endpoint import Endpoint
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
@@ -12,6 +12,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *app_users.ENDPOINTS,
     *funnels.ENDPOINTS,
     *crashes.ENDPOINTS,
+    *push.ENDPOINTS,
 )
 BY_METHOD: Final = {endpoint.method: endpoint for endpoint in ENDPOINTS if endpoint.method}
 BY_PATH: Final = {endpoint.path: endpoint for endpoint in ENDPOINTS if not endpoint.method}

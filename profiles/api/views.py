@@ -46,4 +46,5 @@ _SECTIONS = {
     "app_users": "App users: writes",
     "funnels": "Funnels",
     "crashes": "Crashes",
+    "push": "Push messages",
 }

@@ -14,6 +14,7 @@ from profiles.messages.reasons import in_words
 from profiles.users.models import DeviceToken, Identity
 
 FIELD: Final = "message"
+REACH: Final = "push"
 SECTION: Final = "Messages"
 QUEUED, SENT, FAILED, SKIPPED, OPENED, NOT_OPENED = "queued", "sent", "failed", "skipped", "opened", "not_opened"
 PROVIDERS: Final = {"apple": "apns", "google": "fcm", "huawei": "hms"}
@@ -118,4 +119,4 @@ def _reach(operator: str, _: Values, scope: Scope) -> Q:
 
 
 register(Field(FIELD, "Message", SECTION, OPERATORS, _where, _say))
-register(Field("push", "Push through", SECTION, REACH_OPERATORS, _reach))
+register(Field(REACH, "Push through", SECTION, REACH_OPERATORS, _reach))
