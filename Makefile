@@ -10,12 +10,13 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-warn-script-location
 TEST_PROCESSES ?= 2
 
-.PHONY: help venv run test lint format bench faults
+.PHONY: help venv run test lint audit format bench faults
 
 help:
 	@echo "make run    start everything on http://127.0.0.1:8000/ (PORT, DATA_DIR, DATABASE_URL, REDIS_URL, DEMO=0)"
 	@echo "make test   run the tests"
 	@echo "make lint   check format, lint, types, layers, migrations and deployment settings"
+	@echo "make audit  ask PyPI whether a pinned package has a known vulnerability (needs the internet)"
 	@echo "make format put the code into its format"
 	@echo "make bench  measure; one JSON object a line (BENCH_ARGS='--quick intake')"
 	@echo "make faults break a real instance in every way under load (FAULTS_ARGS='--only Valkey,disk')"
@@ -60,6 +61,12 @@ lint: venv
 	@$(BIN)/lint-imports --no-logo
 	@$(DEPLOYED) $(BIN)/python -W ignore manage.py makemigrations --check --dry-run
 	@$(DEPLOYED) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+# Apart from what the project needs: the auditor brings thirty packages of its own.
+audit: $(BIN)/python
+	@test -x $(VENV)/audit/bin/pip-audit || { $(BIN)/python -m venv $(VENV)/audit && \
+		$(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1; }
+	@$(VENV)/audit/bin/pip-audit --requirement requirements.txt --no-deps --disable-pip --progress-spinner off
 
 bench: $(VENV)/.product
 	@$(BIN)/python manage.py run_bench $(BENCH_ARGS)
