@@ -68,7 +68,7 @@ def funnels_box(app: App, user: AppUser, now: datetime) -> FunnelsBox:
 
     Of somebody who did more than is looked at, an attempt that got further before is shown as it was computed.
     """
-    funnels = {funnel.pk: funnel for funnel in funnels_of([app.pk])}
+    funnels = {funnel.pk: funnel for funnel in funnels_of([app.pk]).select_related(None)}
     wanted = definitions(funnels.values())
     if not wanted:
         return FunnelsBox([], [], is_cut=False)

@@ -53,8 +53,22 @@ RULES = st.builds(
     st.sampled_from([None, timedelta(), MINUTE, 5 * MINUTE, 20 * MINUTE]),
     st.booleans(),
 )
-# Lives of 40 minutes: in the middle of them, at 10:00 UTC, a day ends in Kiritimati; in Kathmandu (+5:45) none does.
-ZONES = st.sampled_from(["UTC", "Pacific/Kiritimati", "Asia/Kathmandu", "America/New_York"])
+# Lives of 40 minutes, in the middle of which a day ends: at 10:00 UTC in Kiritimati (+14), at 11:00 in Pago Pago (-11),
+# at 18:15 in Kathmandu (+5:45); at 4:00 and at 5:00 in New York, around days of 25 and of 23 hours; and at 4:00 in
+# Santiago, where that day then begins at one o'clock.
+ENDS_OF_DAYS = st.sampled_from(
+    [
+        ("UTC", T),
+        ("Pacific/Kiritimati", T),
+        ("Pacific/Pago_Pago", datetime(2026, 11, 14, 10, 40, tzinfo=UTC)),
+        ("Asia/Kathmandu", datetime(2026, 11, 14, 17, 55, tzinfo=UTC)),
+        ("America/New_York", datetime(2026, 11, 1, 3, 40, tzinfo=UTC)),
+        ("America/New_York", datetime(2026, 11, 2, 4, 40, tzinfo=UTC)),
+        ("America/New_York", datetime(2026, 3, 8, 4, 40, tzinfo=UTC)),
+        ("America/New_York", datetime(2026, 3, 9, 3, 40, tzinfo=UTC)),
+        ("America/Santiago", datetime(2026, 9, 6, 3, 40, tzinfo=UTC)),
+    ]
+)
 # What happened, in which minute, with which value.
 LIVES = st.lists(st.tuples(st.sampled_from([*KEYS, *KEYS, SESSION, CRASH]), st.integers(0, 40), HELD), max_size=14)
 
@@ -66,12 +80,12 @@ def nothing_stays() -> Iterator[None]:
         transaction.set_rollback(True)
 
 
-def live(user: AppUser, life: list[tuple[str, int, Any]]) -> list[Occurrence]:
+def live(user: AppUser, life: list[tuple[str, int, Any]], start: datetime = T) -> list[Occurrence]:
     """Make what happened, and return it as the matcher takes it, built from the rows alone."""
     group = make_crash_group(user.app, "Error", T)
     rows: list[tuple[str, datetime, int, dict[str, Any] | None]] = []
     for kind, minute, value in life:
-        at = T + minute * MINUTE
+        at = start + minute * MINUTE
         if kind == SESSION:
             session = make_session(user, at, seconds=minute * 7, is_ended=bool(minute % 2), platform="iOS")
             rows.append((kind, at, session.id << 18, {"platform": "iOS"}))
@@ -116,16 +130,21 @@ def matched(app: App, rules: list[FunnelRule], users: sql.Users) -> dict[tuple[A
 
 
 @RANDOM
-@given(rules=st.lists(RULES, min_size=1, max_size=3), lives=st.lists(LIVES, min_size=1, max_size=3), zone=ZONES)
+@given(
+    rules=st.lists(RULES, min_size=1, max_size=3),
+    lives=st.lists(LIVES, min_size=1, max_size=3),
+    end_of_day=ENDS_OF_DAYS,
+)
 def test_the_database_matches_as_the_oracle_does(
-    rules: list[FunnelRule], lives: list[list[tuple[str, int, Any]]], zone: str
+    rules: list[FunnelRule], lives: list[list[tuple[str, int, Any]]], end_of_day: tuple[str, datetime]
 ) -> None:
+    zone, start = end_of_day
     with nothing_stays():
         app = make_app(timezone=zone)
         expected: dict[tuple[Any, int, date], list[datetime]] = {}
         users = [make_user(app, f"device-{number}") for number in range(len(lives))]
         for user, life in zip(users, lives, strict=True):
-            occurrences = live(user, life)
+            occurrences = live(user, life, start)
             for number, rule in enumerate(rules, start=1):
                 for on, chain in daily_bests(rule, occurrences, ZoneInfo(zone)).items():
                     expected[user.id, number, on] = [occurrence.at for occurrence in chain]
