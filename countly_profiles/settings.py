@@ -343,7 +343,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 5.0,
         "options": {"expires": 5.0},
     },
-    "refresh-distributions": {"task": "profiles.engagement.tasks.refresh_distributions", "schedule": 600.0},
+    "refresh-distributions": {
+        "task": "profiles.engagement.tasks.refresh_distributions",
+        "schedule": 15.0,
+        "options": {"expires": 15.0},
+    },
     "work-on-erasures": {
         "task": "profiles.privacy.tasks.work_on_erasures",
         "schedule": 2.0,

@@ -6,7 +6,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from django.db import connection
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Exists, OuterRef, Q, Sum
 
 from profiles.access.models import App, AppTotals
 from profiles.bulk import array_literal
@@ -80,6 +80,7 @@ def apps_to_roll_over(now: datetime) -> list[int]:
 
 
 def apps_of_old_distribution(before: datetime) -> list[int]:
-    """Return the ids of the apps with users whose distribution was last stored before a moment, or never."""
-    apps = App.objects.filter(totals__users__gt=0).exclude(engagement_distribution__computed_at__gte=before)
+    """Return the ids of the apps with users whose distribution was last stored before a moment, or of nobody yet."""
+    known = EngagementDistribution.objects.filter(app=OuterRef("pk"), computed_at__gte=before, users__gt=0)
+    apps = App.objects.filter(~Exists(known), totals__users__gt=0)
     return list(apps.order_by("id").values_list("id", flat=True).distinct())

@@ -16,7 +16,7 @@ from profiles.engagement.querysets import apps_of_old_distribution, apps_to_roll
 # A run ends after this time although more is there, so that the queue's other tasks get their turn; the rest waits
 # for the next run, of which beat asks for one every few seconds.
 SECONDS_PER_RUN = 4.0
-DISTRIBUTION_AGE = timedelta(hours=1)
+DISTRIBUTION_AGE = timedelta(minutes=15)
 
 
 @shared_task
@@ -40,6 +40,6 @@ def roll_over_midnight() -> None:
 
 @shared_task
 def refresh_distributions() -> None:
-    """Store anew how scores are spread, where that was last done an hour ago."""
+    """Store anew how scores are spread, where that was last done a while ago, or never."""
     for app_id in apps_of_old_distribution(timezone.now() - DISTRIBUTION_AGE):
         services.refresh_distribution(app_id, timezone.now())

@@ -18,7 +18,7 @@ from profiles.activity.services import mark_stale
 from profiles.activity.sessions import day_of
 from profiles.engagement import score, services, tasks
 from profiles.engagement.models import Engagement, EngagementDistribution
-from profiles.engagement.querysets import apps_to_roll_over, share_below, shares_of_bands
+from profiles.engagement.querysets import apps_of_old_distribution, apps_to_roll_over, share_below, shares_of_bands
 from profiles.tests.factories import make_app, make_day, make_user
 from profiles.users.models import AppUser, UserActivity
 
@@ -265,3 +265,15 @@ def test_a_distribution_of_nobody() -> None:
     app = make_app()
     services.refresh_distribution(app.pk, NOW)
     assert shares_of_bands(app, [1]) == []
+
+
+def test_distributions_that_are_old_or_of_nobody_are_counted_again() -> None:
+    apps = {name: make_app(name) for name in ("never", "old", "of nobody", "new", "without users")}
+    for name, app in apps.items():
+        AppTotals.objects.create(app=app, shard=0, users=0 if name == "without users" else 3)
+    for name, minutes, users in [("old", 20, 3), ("of nobody", 1, 0), ("new", 1, 3)]:
+        EngagementDistribution.objects.create(
+            app=apps[name], users=users, quantiles=[], computed_at=NOW - timedelta(minutes=minutes)
+        )
+    due = apps_of_old_distribution(NOW - tasks.DISTRIBUTION_AGE)
+    assert due == [apps[name].pk for name in ("never", "old", "of nobody")]
