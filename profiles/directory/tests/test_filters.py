@@ -189,6 +189,7 @@ def test_every_question_of_every_field_can_be_asked(field: fields.Field) -> None
     samples = {
         "funnel": "0" * 32,
         "crash": "0" * 24,
+        "message": "0" * 24,
         "text": "x",
         "number": "1",
         "whole": "1",
