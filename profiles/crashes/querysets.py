@@ -10,17 +10,19 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, Count, Exists, IntegerField, OuterRef, Q, QuerySet, Value, When
 
 from profiles.access.models import App
-from profiles.crashes.models import CrashDay, CrashGroup, CrashUser
+from profiles.crashes.models import CrashAlert, CrashComment, CrashDay, CrashGroup, CrashUser, CrashVersion
 from profiles.crashes.state import Cursor, Kind, ListState, Tab
+from profiles.crashes.versions import version_order
 from profiles.wording import Clock
 
 PAGE_SIZE: Final = 50
 SPARK_DAYS: Final = 14
 CHART_DAYS: Final = 42
 MERGEABLE_SHOWN: Final = 30
+VERSIONS_SHOWN: Final = 200
 AFFECTING_READ: Final = 50
 ROWS_OF_USER_READ: Final = 2000
 
@@ -86,10 +88,11 @@ class GroupPage:
     next: Cursor | None
 
 
-def read_overview(app: App, search: str = "") -> Overview:
-    """Count an app's groups, or those that a search finds, in one query."""
+def read_overview(app: App, state: ListState | None = None) -> Overview:
+    """Count an app's groups, or those that the search and version of a list find, in one query."""
+    groups = CrashGroup.objects.filter(app=app, merged_into=None)
     rows = (
-        _found(CrashGroup.objects.filter(app=app, merged_into=None), search)
+        (_found(_in_version(groups, state.version), state.search) if state else groups)
         .values_list("state", "platform", "is_fatal")
         .annotate(n=Count("id"))
     )
@@ -114,7 +117,25 @@ def matching_groups(app: App, state: ListState) -> QuerySet[CrashGroup]:
         groups = groups.filter(platform=state.platform)
     if state.kind is not Kind.ANY:
         groups = groups.filter(is_fatal=state.kind is Kind.FATAL)
-    return _found(groups, state.search)
+    return _found(_in_version(groups, state.version), state.search)
+
+
+def _in_version(groups: QuerySet[CrashGroup], version: str) -> QuerySet[CrashGroup]:
+    """Narrow groups to those that struck in a version of the app, themselves or a member."""
+    if not version:
+        return groups
+    struck = CrashVersion.objects.filter(app_version=version, count__gt=0)
+    return groups.filter(
+        Exists(struck.filter(group=OuterRef("pk"))) | Exists(struck.filter(group__merged_into=OuterRef("pk")))
+    )
+
+
+def read_app_versions(app: App) -> list[str]:
+    """Return the versions of the app that crashed, the newest first. One query over groups and their versions."""
+    found = CrashVersion.objects.filter(group__app=app, count__gt=0).order_by().values_list("app_version", flat=True)
+    return sorted((version for version in found.distinct() if version), key=version_order, reverse=True)[
+        :VERSIONS_SHOWN
+    ]
 
 
 def read_groups(app: App, state: ListState, clock: Clock) -> GroupPage:
@@ -189,6 +210,16 @@ def days_of(group: CrashGroup, today: date) -> tuple[int, ...]:
 def read_members(group: CrashGroup) -> list[CrashGroup]:
     """Return the groups that are merged into this one, the largest first. One query."""
     return list(CrashGroup.objects.filter(merged_into=group).order_by("-occurrences_count", "id"))
+
+
+def comments_of(members: Sequence[int]) -> QuerySet[CrashComment]:
+    """Return what was said of a group and its members, oldest first."""
+    return CrashComment.objects.filter(group_id__in=members).order_by("created_at", "id")
+
+
+def alerts_of(members: Sequence[int]) -> QuerySet[CrashAlert]:
+    """Return what happened to a group and its members, newest first."""
+    return CrashAlert.objects.filter(group_id__in=members).order_by("-id")
 
 
 def read_mergeable(group: CrashGroup, search: str) -> list[CrashGroup]:

@@ -83,6 +83,7 @@ class ListState:
     search: str = ""
     platform: str = ""
     kind: Kind = Kind.ANY
+    version: str = ""
     sort: str = DEFAULT_SORT
     after: Cursor | None = None
     before: Cursor | None = None
@@ -96,6 +97,7 @@ class ListState:
             search=_clean(parameters.get("q", "")),
             platform=_clean(parameters.get("platform", "")),
             kind=Kind(kind) if kind in set(Kind) else Kind.ANY,
+            version=_clean(parameters.get("version", "")),
             sort=str(parameters.get("sort", "")) or DEFAULT_SORT,
             after=Cursor.decode(str(parameters.get("after", ""))),
             before=Cursor.decode(str(parameters.get("before", ""))),
@@ -114,7 +116,7 @@ class ListState:
     @property
     def is_filtered(self) -> bool:
         """Whether more than the tab decides what is shown."""
-        return bool(self.search or self.platform or self.kind)
+        return bool(self.search or self.platform or self.kind or self.version)
 
     def first_page(self, **changes: Any) -> "ListState":
         """Return the list from its start, changed as said."""
@@ -127,6 +129,7 @@ class ListState:
             ("q", self.search),
             ("platform", self.platform),
             ("kind", self.kind.value),
+            ("version", self.version),
             ("sort", "" if self.sort == DEFAULT_SORT else self.sort),
             ("after", self.after.encode() if self.after else ""),
             ("before", self.before.encode() if self.before else ""),

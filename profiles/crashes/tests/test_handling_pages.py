@@ -211,3 +211,30 @@ class TestFilter:
         elsewhere = make_app("Elsewhere")
         make_user(elsewhere, "d", seen_at=NOW)
         assert self.names(elsewhere, "crash", HIT, groups[0].public_id, "1") == []
+
+
+def test_the_list_by_version_holds_what_struck_in_it_itself_or_by_a_member(
+    alice: Client, app: App, groups: tuple[CrashGroup, CrashGroup]
+) -> None:
+    address = reverse("crashes:list", args=[app.public_id])
+
+    def listed(version: str) -> list[bool]:
+        page = alice.get(address, {"version": version}).content.decode()
+        return [f'id="crash-{group.public_id}"' in page for group in groups]
+
+    assert [listed("1.0"), listed("2.0"), listed("3.0")] == [[True, True], [False, True], [False, False]]
+    merging.merge(group=groups[0], others=[groups[1]])
+    assert listed("2.0") == [True, False]
+    assert ">2.0</option>" in alice.get(address).content.decode()
+
+
+def test_comments_of_a_merged_group_stand_on_the_page_of_the_one_it_is_in(
+    alice: Client, people: People, groups: tuple[CrashGroup, CrashGroup]
+) -> None:
+    comment = CrashComment.objects.create(
+        group=groups[1], author=people.alice, author_name="alice", text="Cart again", created_at=NOW
+    )
+    merging.merge(group=groups[0], others=[groups[1]])
+    assert "Cart again" in alice.get(address(groups[0])).content.decode()
+    alice.post(address(groups[0], "change_comment", comment.pk), {"delete": "1"})
+    assert not CrashComment.objects.exists()

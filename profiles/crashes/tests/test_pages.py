@@ -188,7 +188,7 @@ def test_the_list_costs_the_same_at_any_length(alice: Client, app: App, occurren
     with CaptureQueriesContext(connection) as queries:
         page_of(alice, list_url(app), **{"HX-Request": "true"})
     # session, person, app, remembering the app (with a savepoint); overview, groups, days
-    assert len([query for query in queries if "profiles_crash" in query["sql"]]) == 4
+    assert len([query for query in queries if "profiles_crash" in query["sql"]]) == 5
 
 
 # --- One group ----------------------------------------------------------------------------------

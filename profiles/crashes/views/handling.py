@@ -13,7 +13,7 @@ from profiles.access.models import App, Membership
 from profiles.access.permissions import has_role, signed_in
 from profiles.crashes import handling, merging, querysets
 from profiles.crashes.forms import HIDE, REOPEN, RESOLVE, CommentForm, StateForm
-from profiles.crashes.models import CrashComment, CrashGroup
+from profiles.crashes.models import CrashGroup
 from profiles.crashes.state import LONGEST_SEARCH
 from profiles.crashes.views.finding import clock_of, group_or_404
 
@@ -106,7 +106,7 @@ def comment(request: HttpRequest, app: App, group_id: str) -> HttpResponse:
 def change_comment(request: HttpRequest, app: App, group_id: str, comment_id: int) -> HttpResponse:
     """Change or delete what one said; an admin of the app may delete what others said."""
     found = _standing(app, group_id)
-    said = CrashComment.objects.filter(group=found, pk=comment_id).first()
+    said = querysets.comments_of(merging.member_ids(found)).filter(pk=comment_id).first()
     if said is None:
         raise Http404
     is_own = said.author_id == signed_in(request).pk

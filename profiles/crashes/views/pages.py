@@ -61,13 +61,14 @@ def groups(request: HttpRequest, app: App) -> HttpResponse:
     free_days = crash_free.read_days(app, clock.today)
     page = querysets.read_groups(app, state, clock)
     list_url = reverse("crashes:list", args=[app.public_id])
-    found = querysets.read_overview(app, state.search) if state.search else overview
+    found = querysets.read_overview(app, state) if state.search or state.version else overview
     matching = found.count(state)
     context: dict[str, Any] = {
         "app": app,
         "clock": clock,
         "state": state,
         "overview": overview,
+        "versions": querysets.read_app_versions(app),
         "tabs": _tabs(state, found),
         "heads": heads(state),
         "rows": page.rows,
@@ -129,9 +130,9 @@ def group(request: HttpRequest, app: App, group_id: str) -> HttpResponse:
         "may_change": has_role(Membership.Role(app.viewer_role), Membership.Role.ANALYST),
         "is_admin": has_role(Membership.Role(app.viewer_role), Membership.Role.ADMIN),
         "members": querysets.read_members(found) if len(members) > 1 else [],
-        "comments": list(found.comments.order_by("id")),
+        "comments": querysets.comments_of(members),
         "versions": occurrences.read_versions(members),
-        "alerts": found.alerts.order_by("-id")[:ALERTS_SHOWN],
+        "alerts": querysets.alerts_of(members)[:ALERTS_SHOWN],
         "users_url": _users_url(app, found),
         "bars": _bars(days, clock),
         "days_label": f"{grouped(sum(days))} in the last {len(days)} days",
