@@ -16,6 +16,7 @@ from profiles.users.models import DeviceToken, Identity
 FIELD: Final = "message"
 REACH: Final = "push"
 SECTION: Final = "Messages"
+MOST_CHOICES: Final = 100
 QUEUED, SENT, FAILED, SKIPPED, OPENED, NOT_OPENED = "queued", "sent", "failed", "skipped", "opened", "not_opened"
 PROVIDERS: Final = {"apple": "apns", "google": "fcm", "huawei": "hms"}
 
@@ -118,5 +119,11 @@ def _reach(operator: str, _: Values, scope: Scope) -> Q:
     return Q(Exists(tokens))
 
 
-register(Field(FIELD, "Message", SECTION, OPERATORS, _where, _say))
+def _choices(app_id: int) -> list[tuple[str, str]]:
+    """Return the app's newest messages that have begun. One query."""
+    found = Message.objects.filter(app=app_id, is_test=False, began_at__isnull=False).order_by("-created_at", "-id")
+    return [(message.public_id, str(message)) for message in found[:MOST_CHOICES]]
+
+
+register(Field(FIELD, "Message", SECTION, OPERATORS, _where, _say, _choices))
 register(Field(REACH, "Push through", SECTION, REACH_OPERATORS, _reach))
