@@ -301,6 +301,7 @@ CELERY_TASK_ROUTES = {
     "profiles.funnels.tasks.compute_funnel": {"queue": "bulk"},
     "profiles.funnels.tasks.count_wanted_reports": {"queue": "bulk"},
     "profiles.funnels.tasks.forget_deleted_funnels": {"queue": "bulk"},
+    "profiles.directory.tasks.*": {"queue": "bulk"},
     "profiles.privacy.tasks.*": {"queue": "bulk"},
     "profiles.messages.tasks.*": {"queue": "push"},
 }
@@ -327,6 +328,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "profiles.funnels.tasks.refresh_stale_funnels",
         "schedule": 1.0,
         "options": {"expires": 1.0},
+    },
+    "work-on-sort-indexes": {
+        "task": "profiles.directory.tasks.work_on_sort_indexes",
+        "schedule": 5.0,
+        "options": {"expires": 5.0},
     },
     "compute-funnels": {
         "task": "profiles.funnels.tasks.compute_waiting_funnels",

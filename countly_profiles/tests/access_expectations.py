@@ -117,6 +117,7 @@ EXPECTED: dict[str, Opens] = {
     APP + "users/<uid>/export/": Opens.ADMIN,
     APP + "users/<uid>/neighbours/": Opens.VIEWER,
     APP + "list/": Opens.VIEWER,
+    APP + "list/orders/": Opens.ANALYST,
     APP + "list/filter/": Opens.VIEWER,
     APP + "list/columns/": Opens.VIEWER,
     APP + "list/breakdown/": Opens.VIEWER,

@@ -3,7 +3,7 @@
 from django.urls import path, re_path
 
 from profiles.access.permissions import Role, app_view
-from profiles.directory.views import breaking_down, columns, exports, filtering, listing, saving
+from profiles.directory.views import breaking_down, columns, exports, filtering, indexes, listing, saving
 
 app_name = "directory"
 
@@ -15,6 +15,7 @@ urlpatterns = [
     path("list/views/", app_view(saving.views), name="views"),
     path("list/views/save/", app_view(saving.save), name="save_view"),
     path("list/views/<int:view_id>/", app_view(saving.change), name="view"),
+    path("list/orders/", app_view(indexes.indexes, role=Role.ANALYST), name="indexes"),
     path("list/filter/", app_view(filtering.edit), name="filter"),
     path("list/export/", app_view(exports.export, role=Role.ANALYST), name="export"),
     path("list/export/download/", app_view(exports.download, role=Role.ANALYST), name="download"),

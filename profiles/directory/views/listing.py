@@ -13,13 +13,14 @@ from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
 from profiles.access.models import App
-from profiles.access.permissions import role_in, signed_in
+from profiles.access.permissions import Role, has_role, role_in, signed_in
 from profiles.access.querysets import UserTotals, user_totals
 from profiles.directory.actions import Action, actions_for
 from profiles.directory.audience import EVERYONE, Audience, read_state, tab_total
 from profiles.directory.columns import CUSTOM_SECTION
 from profiles.directory.condition_form import chips
 from profiles.directory.filters.tree import EVERYBODY
+from profiles.directory.models import SortIndex
 from profiles.directory.panels import panels_of
 from profiles.directory.querysets import (
     Matches,
@@ -31,6 +32,7 @@ from profiles.directory.querysets import (
 )
 from profiles.directory.reading import ListRead, known
 from profiles.directory.saved_views import Kept
+from profiles.directory.sort_indexes import WORTH_IT, label_of
 from profiles.directory.sorts import Sort
 from profiles.directory.state import ListState, Tab, read_query_string
 from profiles.directory.tables import UserTable
@@ -61,6 +63,15 @@ class Tool:
     label: str
     icon: str
     url: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlowOrder:
+    """An order that no index holds, and the index that was asked for, if one was."""
+
+    label: str
+    index: SortIndex | None
+    may_ask: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +122,7 @@ def users(request: HttpRequest, app: App) -> HttpResponse:
         "clock": clock,
         "tabs": _tabs(state, totals, kept),
         "tools": _tools(app),
+        "slow_order": _slow_order(app, state, shown.sort, totals),
         "chips": chips(app, state),
         "filter_url": reverse("directory:filter", args=[app.public_id]),
         "filter_query": urlencode(state.fields()),
@@ -203,6 +215,17 @@ def _tabs(state: ListState, totals: UserTotals, kept: Kept) -> list[TabLink]:
     ]
     views = [TabLink(f"view-{view.pk}", view.name, None, f"?{view.query}", view == current) for view in kept.views]
     return [*tabs, *views]
+
+
+def _slow_order(app: App, state: ListState, sort: Sort, totals: UserTotals) -> SlowOrder | None:
+    """Say it of an order that reads a large app whole. One query, only then."""
+    if sort.is_indexed or totals.everybody < WORTH_IT:
+        return None
+    index = SortIndex.objects.filter(app=app, column=state.sort_name).first()
+    if index and index.state == SortIndex.State.READY:
+        return None
+    may_ask = has_role(Role(app.viewer_role), Role.ANALYST) and (index is None or index.state == SortIndex.State.FAILED)
+    return SlowOrder(label_of(state.sort_name), index, may_ask)
 
 
 def _tools(app: App) -> list[Tool]:
