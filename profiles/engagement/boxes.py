@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from profiles.access.models import App
 from profiles.activity.querysets import daily_totals
 from profiles.engagement.history import Day, Point, history
-from profiles.engagement.querysets import share_below
+from profiles.engagement.querysets import Rank, rank_of
 from profiles.engagement.score import MAX_SCORE, RULE, WINDOW_DAYS, Factor, changes_on, engagement
 from profiles.users.models import AppUser, UserActivity
 
@@ -42,6 +42,8 @@ class EngagementBox:
     rule: str
     rank: str
     """Empty: there is nobody to compare with, or the app's distribution is still to come."""
+    rank_counted_at: datetime | None
+    """Of an app of many users; None: counted now."""
     falls_on: date | None
     line: str
     line_ground: str
@@ -74,6 +76,7 @@ def engagement_box(app: App, user: AppUser, now: datetime) -> EngagementBox:
     points = history(totals.total_seconds, totals.sessions_count, days, today, HISTORY_DAYS)
     top = max(point.score for point in points)
     line = _line(points, top)
+    rank = rank_of(app, parts.score)
     return EngagementBox(
         percent=parts.percent_text,
         share=parts.score / MAX_SCORE,
@@ -82,7 +85,8 @@ def engagement_box(app: App, user: AppUser, now: datetime) -> EngagementBox:
         factors=_lines(parts.factors),
         sentence=parts.explain()[-1],
         rule=RULE,
-        rank=_rank(app, parts.score),
+        rank=_rank(rank),
+        rank_counted_at=rank.counted_at if rank else None,
         falls_on=changes_on(totals.total_seconds, totals.sessions_count, sessions_by_day, today),
         line=line,
         line_ground=f"{line}V{LINE_HEIGHT}H0Z",
@@ -103,12 +107,11 @@ def _lines(factors: tuple[Factor, Factor, Factor]) -> list[FactorLine]:
     ]
 
 
-def _rank(app: App, score: float) -> str:
+def _rank(rank: Rank | None) -> str:
     """Say how many have less, rounded down, so that it never says too much."""
-    share = share_below(app, score)
-    if share is None:
+    if rank is None:
         return ""
-    return "the highest of all users" if share == 1 else f"higher than {int(share * 100)}% of users"
+    return "the highest of all users" if rank.share == 1 else f"higher than {int(rank.share * 100)}% of users"
 
 
 def _line(points: list[Point], top: float) -> str:

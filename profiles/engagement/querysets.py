@@ -1,6 +1,7 @@
 """Reads of scores: a user's rank within the app, and how the app's scores are spread."""
 
 from bisect import bisect_left
+from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -17,21 +18,27 @@ from profiles.engagement.models import Engagement, EngagementDistribution
 FEW_USERS = 10_000
 
 
-def share_below(app: App, score: float) -> float | None:
-    """Return the share, 0 to 1, of the app's other users who have a lower score; None: nobody to compare with.
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """The share, 0 to 1, of the app's other users who have a lower score."""
 
-    Two queries. In an app of many users it is as old as the stored distribution.
-    """
+    share: float
+    counted_at: datetime | None
+    """When the distribution was stored that it was read off; None: counted now."""
+
+
+def rank_of(app: App, score: float) -> Rank | None:
+    """Return where a score stands within the app; None: nobody to compare with. Two queries."""
     users = AppTotals.objects.filter(app=app).aggregate(users=Sum("users"))["users"] or 0
     if users > FEW_USERS:
         stored = EngagementDistribution.objects.filter(app=app).first()
-        return None if stored is None else _share_below(stored.quantiles, score)
+        return None if stored is None else Rank(_share_below(stored.quantiles, score), stored.computed_at)
     # Both values named, so that the index engagement_score is read from its start to the score, twice.
     counted = Engagement.objects.filter(app=app, is_identified__in=[False, True]).aggregate(
         lower=Count("pk", filter=Q(score__lt=score)), all=Count("pk")
     )
     others = counted["all"] - 1
-    return counted["lower"] / others if others > 0 else None
+    return Rank(counted["lower"] / others, None) if others > 0 else None
 
 
 def shares_of_bands(app: App, limits: list[float]) -> list[float]:

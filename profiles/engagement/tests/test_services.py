@@ -18,7 +18,7 @@ from profiles.activity.services import mark_stale
 from profiles.activity.sessions import day_of
 from profiles.engagement import score, services, tasks
 from profiles.engagement.models import Engagement, EngagementDistribution
-from profiles.engagement.querysets import apps_of_old_distribution, apps_to_roll_over, share_below, shares_of_bands
+from profiles.engagement.querysets import apps_of_old_distribution, apps_to_roll_over, rank_of, shares_of_bands
 from profiles.tests.factories import make_app, make_day, make_user
 from profiles.users.models import AppUser, UserActivity
 
@@ -235,6 +235,11 @@ def make_scores(app: App, scores: list[float]) -> None:
     )
 
 
+def share_below(app: App, score: float) -> float | None:
+    rank = rank_of(app, score)
+    return rank.share if rank else None
+
+
 def test_rank_counts_the_others_with_a_lower_score() -> None:
     app = make_app()
     make_scores(app, [0, 0, 2, 2, 98])
@@ -258,6 +263,9 @@ def test_rank_of_many_users_is_read_off_the_distribution(monkeypatch: pytest.Mon
     assert share_below(app, 2) == pytest.approx(0.5, abs=0.002)
     assert share_below(app, 2.5) == pytest.approx(0.8, abs=0.002)
     assert share_below(app, 280) == 1
+    rank = rank_of(app, 2)
+    assert rank is not None
+    assert rank.counted_at == NOW
     assert shares_of_bands(app, [1, 3, 13]) == pytest.approx([0.5, 0.3, 0.1, 0.1], abs=0.002)
 
 

@@ -25,11 +25,12 @@ MERGED_AT = datetime(2026, 11, 20, tzinfo=UTC)
 
 def make_funnels(app: App) -> list[Funnel]:
     funnels = []
-    for keys, fields in [
+    definitions_of: list[tuple[str, dict[str, Any]]] = [
         ("AB", {}),
         ("ABCA", {"window_seconds": 600}),
         ("ACB", {"is_same_session": True}),
-    ]:
+    ]
+    for keys, fields in definitions_of:
         funnel = Funnel(app=app, name=keys, **fields)
         services.create_funnel(funnel, [StepInput(key) for key in keys])
         funnels.append(Funnel.objects.get(pk=funnel.pk))
