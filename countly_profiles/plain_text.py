@@ -1,4 +1,4 @@
-"""Refuses what no page takes: the character NUL, which PostgreSQL has no text for. SDKs are answered before."""
+"""Keeps out what no page takes: the character NUL, which PostgreSQL has no text for. SDKs are answered before."""
 
 from collections.abc import Callable
 
@@ -6,15 +6,23 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+_NUL = "\0"
+_INSTEAD = "\N{REPLACEMENT CHARACTER}"
+
 
 def middleware(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Answer 400 where an address or a form holds a NUL, in one place for all pages."""
+    """Let a mistyped address lead to its page without the NUL; answer 400 to a form that holds one."""
 
     def checked(request: HttpRequest) -> HttpResponseBase:
-        said = [request.path_info, *(text for pair in request.GET.lists() for text in (pair[0], *pair[1]))]
-        if request.method == "POST":
-            said += [text for name, texts in request.POST.lists() for text in (name, *texts)]
-        if any("\0" in text for text in said):
+        if any(_NUL in text for name, texts in request.GET.lists() for text in (name, *texts)):
+            plain = request.GET.copy()
+            plain.clear()
+            for name, texts in request.GET.lists():
+                plain.setlist(name.replace(_NUL, _INSTEAD), [text.replace(_NUL, _INSTEAD) for text in texts])
+            request.GET = plain  # type: ignore[assignment]  # Django lets it be set, its types do not
+        if request.method == "POST" and any(
+            _NUL in text for name, texts in request.POST.lists() for text in (name, *texts)
+        ):
             raise BadRequest("NUL")
         return get_response(request)
 

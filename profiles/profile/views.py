@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from profiles.access import audit
 from profiles.access.models import App
+from profiles.access.origin import client_address
 from profiles.identity.undoing import CannotUndoError, undo
 from profiles.profile import boxes
 from profiles.profile.boxes import BOX_BY_NAME, Asked
@@ -36,6 +37,7 @@ def page(request: HttpRequest, app: App, uid: str) -> HttpResponse:
         if survivor is not None:
             return redirect("profile:user", app.public_id, survivor.uid)
         return _no_such_user(request, app, uid)
+    audit.record(request.user, app, audit.Action.VIEWED, f"user {user.uid}", address=client_address(request))
     asked = _asked(request, app, user)
     with timezone.override(asked.clock.zone):
         columns = boxes.draw_all(asked)
