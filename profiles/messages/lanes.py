@@ -61,6 +61,24 @@ def held(message_id: int, lane: int) -> Iterator[bool]:
                 cursor.execute("SELECT pg_advisory_unlock(%s, %s)", key)
 
 
+# Two probes of small indexes a lane.
+_WAITING = """
+SELECT lane FROM generate_series(0, %(lanes)s - 1) AS lane
+WHERE EXISTS (SELECT FROM profiles_delivery d WHERE d.message_id = %(message)s AND d.lane = lane.lane
+              AND d.state = 'queued' AND d.due_at <= %(now)s)
+   OR EXISTS (SELECT FROM profiles_delivery d WHERE d.message_id = %(message)s AND d.lane = lane.lane
+              AND d.state = 'sending')
+ORDER BY lane
+"""
+
+
+def waiting(message_id: int, now: datetime) -> list[int]:
+    """Return the lanes of a message that have something to do. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING, {"message": message_id, "lanes": LANES, "now": now})
+        return [lane for (lane,) in cursor.fetchall()]
+
+
 def take_back(message_id: int, lane: int) -> int:
     """Queue again what a sender who is no more had in hand. The caller holds the lane."""
     return Delivery.objects.filter(message=message_id, lane=lane, state=Delivery.State.SENDING).update(

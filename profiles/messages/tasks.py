@@ -5,8 +5,8 @@ from time import monotonic
 from celery import shared_task
 from django.utils import timezone
 
-from profiles.messages import composing, sending, services
-from profiles.messages.models import LANES, Message
+from profiles.messages import composing, lanes, sending, services
+from profiles.messages.models import Message
 
 # A run ends after this time although more is there; beat asks for the next one. No lane keeps the others waiting.
 SECONDS_PER_RUN = 30.0
@@ -28,7 +28,7 @@ def work_once(ends_at: float) -> bool:
     did = False
     for message_id in list(under_way.values_list("id", flat=True)):
         did |= composing.compose_batch(message_id, timezone.now())
-        for lane in range(LANES):
+        for lane in lanes.waiting(message_id, timezone.now()):
             until = min(monotonic() + SECONDS_PER_LANE, ends_at)
             did |= sending.send_lane(message_id, lane, until) > 0
         did |= services.finish(message_id, timezone.now())

@@ -239,6 +239,22 @@ def test_what_a_killed_sender_had_in_hand_is_posted_again_as_the_same(ready: Rea
     assert all(by_token[keys[key]] == str(post_id) for key, post_id in first.items())
 
 
+def test_what_is_due_later_costs_nothing_now(ready: Ready) -> None:
+    for user in users(ready, 12):
+        give_token(user)
+    message = ready.send()
+    now = timezone.now()
+    composing.compose_batch(message.pk, now)
+    assert lanes.waiting(message.pk, now) == sorted(
+        Delivery.objects.filter(message=message).values_list("lane", flat=True).distinct()
+    )
+    Delivery.objects.filter(message=message).update(due_at=now + timedelta(hours=1))
+    assert lanes.waiting(message.pk, now) == []
+    left = Delivery.objects.filter(message=message)[0]
+    Delivery.objects.filter(pk=left.pk).update(state="sending")
+    assert lanes.waiting(message.pk, now) == [left.lane]
+
+
 def test_stopped_and_gone_on_with(ready: Ready) -> None:
     for user in users(ready, 10):
         give_token(user)
