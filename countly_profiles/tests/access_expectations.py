@@ -113,6 +113,8 @@ EXPECTED: dict[str, Opens] = {
     APP + "users/": Opens.VIEWER,
     APP + "users/<uid>/": Opens.VIEWER,
     APP + "users/<uid>/<slug:name>/": Opens.VIEWER,
+    APP + "users/<uid>/stream/": Opens.VIEWER,
+    APP + "users/<uid>/news/": Opens.VIEWER,
     APP + "users/<uid>/merges/<merge_id>/undo/": Opens.ADMIN,
     APP + "users/<uid>/export/": Opens.ADMIN,
     APP + "users/<uid>/neighbours/": Opens.VIEWER,

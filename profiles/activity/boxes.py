@@ -181,6 +181,17 @@ def read_cursor(text: str) -> Cursor | None:
     return Cursor(at, id, kind) if abs(id) < 2**63 else None
 
 
+def moment_text(at: datetime) -> str:
+    """Return a moment as an address carries it: microseconds."""
+    return str((at - _EPOCH) // timedelta(microseconds=1))
+
+
+def read_moment(text: str) -> datetime | None:
+    """Return the moment that an address carries; None for any other text."""
+    cursor = read_cursor(f"{text}.0.0")
+    return cursor.at if cursor else None
+
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_NUMBER = 20
 
@@ -288,6 +299,11 @@ class EventTimelineBox:
         """Tell whether this shows everything."""
         return self.chosen == ALL
 
+    @property
+    def is_dated(self) -> bool:
+        """Tell whether rows lie on several days."""
+        return self.session is None
+
 
 def event_timeline_box(
     user: AppUser, now: datetime, incidents: Incidents, *, chosen: str = "", cursor: Cursor | None = None
@@ -312,11 +328,11 @@ def _session(
     span = querysets.span_of(session)
     limit = EVENTS_PER_PAGE + 1
     events = querysets.events_of_span(user.id, span, after=cursor, limit=limit)
-    found = in_order([*map(_happening, events), *incidents.of_span(user.id, span, cursor, limit)])
+    found = in_order([*map(event_happening, events), *incidents.of_span(user.id, span, cursor, limit)])
     shown, next_cursor = _cut(found)
     last_at = shown[-1].at if shown else session.started_at
     if cursor is None:
-        shown.insert(0, _started(session))
+        shown.insert(0, session_started(session))
     ended_at = session.ended_at
     if ended_at is not None and (cursor is None or ended_at >= cursor.at) and (not next_cursor or ended_at < last_at):
         shown = _with_end(shown, session, ended_at)
@@ -341,7 +357,7 @@ def _with_end(shown: list[Happening], session: Session, ended_at: datetime) -> l
 def _all(user: AppUser, incidents: Incidents, cursor: Cursor | None) -> EventTimelineBox:
     limit = EVENTS_PER_PAGE + 1
     events = querysets.newest_events(user.id, before=cursor, limit=limit)
-    found = in_order([*map(_happening, events), *incidents.newest(user.id, cursor, limit)], newest_first=True)
+    found = in_order([*map(event_happening, events), *incidents.newest(user.id, cursor, limit)], newest_first=True)
     shown, next_cursor = _cut(found)
     return _newest_first(ALL, shown, next_cursor, cursor)
 
@@ -351,7 +367,7 @@ def _outside(user: AppUser, incidents: Incidents, cursor: Cursor | None) -> Even
     gaps = querysets.gaps(user.id, before=cursor.at if cursor else None)
     events = querysets.events_outside(user.id, gaps.spans, before=cursor, limit=limit)
     others = incidents.of_spans(user.id, gaps.spans, cursor, limit)
-    shown, next_cursor = _cut(in_order([*map(_happening, events), *others], newest_first=True))
+    shown, next_cursor = _cut(in_order([*map(event_happening, events), *others], newest_first=True))
     if not next_cursor and gaps.older is not None:
         next_cursor = cursor_text(Cursor(gaps.older, -1))
     return _newest_first(OUTSIDE, shown, next_cursor, cursor)
@@ -376,7 +392,8 @@ def _cut(found: list[Happening]) -> tuple[list[Happening], str]:
     return shown, cursor_text(Cursor(shown[-1].at, shown[-1].id, shown[-1].order))
 
 
-def _happening(event: Event) -> Happening:
+def event_happening(event: Event) -> Happening:
+    """Return an event, read with its key, as a row."""
     key = event.key.key
     kind, name = event_name(key, event.segmentation)
     return Happening(
@@ -394,12 +411,16 @@ def _happening(event: Event) -> Happening:
     )
 
 
-def _started(session: Session) -> Happening:
+def session_started(session: Session, *, order: int = EVENT_ORDER, url: str = "") -> Happening:
+    """Return the beginning of a session as a row."""
     facts = {"app": session.app_version, "platform": session.platform, "device": session.device}
     return Happening(
         kind=Kind.STARTED,
         at=session.started_at,
         id=session.id,
+        order=order,
         name="Session started",
+        url=url,
+        duration_seconds=session.duration_seconds if url else None,
         chips=chips_of(Kind.STARTED, {name: value for name, value in facts.items() if value}),
     )

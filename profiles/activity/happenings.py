@@ -40,6 +40,9 @@ class Kind(StrEnum):
     VIEW = "view"
     CRASH = "crash"
     ENDED = "ended"
+    PROPERTY = "property"
+    CONSENT = "consent"
+    MERGE = "merge"
 
 
 EVENT_ORDER: Final = 0  # of rows that share time and id; a cursor carries it

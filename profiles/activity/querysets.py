@@ -26,6 +26,8 @@ EVENTS_COUNTED = 1000  # of one session; more is shown as "1,000+"
 SESSIONS_PER_LOOK = 1000  # whose gaps one page of events outside sessions looks into
 DAYS_READ = 3660  # ten years of days
 HOURS_READ = 7 * 24
+NEWS_COUNTED = 99
+NEWS_LATE = timedelta(hours=1)  # what an open page hears of, although it happened before
 ROWS_PER_HOURS = 20_000  # the newest of each kind, that the timeline by hours counts
 
 _TICK = timedelta(microseconds=1)  # the resolution of PostgreSQL's timestamps
@@ -201,6 +203,16 @@ def newest_events(
         .select_related("key")
         .order_by("-occurred_at", "-id")[:limit]
     )
+
+
+def count_since(user_id: UUID, since: datetime, limit: int = NEWS_COUNTED) -> int:
+    """Return how many events and sessions of a user have come since a moment: at most one more than `limit`.
+
+    Reads the newest of each along its key, and of these what was received late too. Two queries.
+    """
+    events = Event.objects.filter(user_id=user_id, occurred_at__gt=since - NEWS_LATE, received_at__gt=since)
+    sessions = Session.objects.filter(user_id=user_id, started_at__gt=since)
+    return min(limit + 1, events[: limit + 1].count() + sessions[: limit + 1].count())
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ app_name = "profile"
 
 urlpatterns = [
     path("users/<uid>/", app_view(views.page), name="user"),
+    path("users/<uid>/stream/", app_view(views.stream), name="stream"),
+    path("users/<uid>/news/", app_view(views.news), name="news"),
     path("users/<uid>/<slug:name>/", app_view(views.box), name="box"),
     path("users/<uid>/merges/<merge_id>/undo/", app_view(views.undo_merge, role=Role.ADMIN), name="undo-merge"),
 ]

@@ -17,15 +17,19 @@ from django.views.decorators.http import require_http_methods
 from profiles.access import audit
 from profiles.access.models import App
 from profiles.access.origin import client_address
+from profiles.activity.boxes import moment_text, read_cursor, read_moment
+from profiles.activity.querysets import NEWS_COUNTED, count_since
 from profiles.identity.undoing import CannotUndoError, undo
 from profiles.profile import boxes
 from profiles.profile.boxes import BOX_BY_NAME, Asked
 from profiles.profile.choices import Choices, clock_choices, read_choices, zone_of
+from profiles.profile.stream import Part, read_parts, read_stream
 from profiles.users.boxes import is_online, platform_of
 from profiles.users.models import AppUser, Merge
 from profiles.users.querysets import find_user, survivor_of
 from profiles.wording import Clock
 
+_LONGEST_KEY = 200
 _MERGE_ID = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
@@ -101,6 +105,48 @@ def undo_merge(request: HttpRequest, app: App, uid: str, merge_id: str) -> HttpR
     return redirect("profile:user", app.public_id, shown.uid if shown else uid)
 
 
+def stream(request: HttpRequest, app: App, uid: str) -> HttpResponse:
+    """Show everything that is known of a user in one order, newest first."""
+    user = find_user(app, uid)
+    if user is None:
+        return _no_such_user(request, app, uid)
+    asked = _asked(request, app, user)
+    parts = read_parts(request.GET.getlist("kind"))
+    name = request.GET.get("event", "").replace("\x00", "").strip()[:_LONGEST_KEY]
+    found = read_stream(app, user, parts, name=name, before=read_cursor(request.GET.get("before", "")))
+    chosen = [("kind", part.value) for part in parts if len(parts) < len(Part)]
+    kept = [
+        *chosen,
+        *([("event", name)] if name else []),
+        *([("clock", request.GET["clock"])] if asked.choices.clock != "app" else []),
+    ]
+    with timezone.override(asked.clock.zone):
+        return render(
+            request,
+            "profile/stream.html",
+            {
+                "app": app,
+                "app_user": user,
+                "head": _head(asked),
+                "clock": asked.clock,
+                "parts": [(part, part in parts) for part in Part],
+                "event": name,
+                "stream": found,
+                "is_first": "before" not in request.GET,
+                "older": "?" + urlencode([*kept, ("before", found.next)]) if found.next else "",
+                "newest": "?" + urlencode(kept),
+            },
+        )
+
+
+def news(request: HttpRequest, app: App, uid: str) -> HttpResponse:
+    """Say how much is new of a user since the page was made; what asks is a page that is open."""
+    user = find_user(app, uid)
+    since = read_moment(request.GET.get("since", ""))
+    count = count_since(user.id, since) if user is not None and since is not None else 0
+    return render(request, "profile/_news.html", {"count": count, "most": NEWS_COUNTED})
+
+
 @dataclass(frozen=True)
 class Head:
     """What the head of the page says beside the name."""
@@ -111,6 +157,8 @@ class Head:
     is_online: bool
     list_url: str
     origin: str
+    since: str
+    """When the page was made, as the page asks for news with it."""
 
 
 def _head(asked: Asked) -> Head:
@@ -123,6 +171,7 @@ def _head(asked: Asked) -> Head:
         is_online(user, asked.now),
         _list_url(asked.app, asked.choices),
         "?" + urlencode({"from": asked.choices.came_from, "at": asked.choices.list_position}),
+        moment_text(asked.now),
     )
 
 

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.test import Client
 
-from profiles.access import api_keys
+from profiles.access import api_keys, masking
 from profiles.access.models import ApiKey, App, Membership
 from profiles.access.permissions import Role, has_role
 from profiles.api.endpoint import Endpoint
@@ -132,15 +132,16 @@ def test_other_methods_and_addresses(world: World) -> None:
 def test_what_is_masked_stays_masked(world: World) -> None:
     levels = {"viewer": {"email": "masked", "device_id": "masked", "place": "hidden", "custom.plan": "hidden"}}
     App.objects.update(masks=levels)
-    row = world.bob.read("user_details", uid=world.mara.uid)
-    assert (row["email"], row["did"]) == ("m•••@•••", "d•••")
-    assert "plan" not in row["custom"]
-    assert "_id" not in row
-    history = world.bob.read("user_details", calculate="history", uid=world.mara.uid)["history"]
-    assert "cty" not in history
-    assert "mara@" not in json.dumps(history)
-    (session, *_) = world.bob.read("user_details", calculate="sessions", uid=world.mara.uid)["aaData"]
-    assert session["did"] == "d•••"
-    for asked in ({"query": {"email": "mara@example.com"}}, {"projectionKey": "custom.plan"}, {"did": "dev-mara"}):
-        assert world.bob.error("/o", method="user_details", **asked)[0] == 400, asked
-    assert world.alice.read("user_details", did="dev-mara")["email"] == "mara@example.com"
+    with masking.seeing(masking.NOTHING):
+        row = world.bob.read("user_details", uid=world.mara.uid)
+        assert (row["email"], row["did"]) == ("m•••@•••", "d•••")
+        assert "plan" not in row["custom"]
+        assert "_id" not in row
+        history = world.bob.read("user_details", calculate="history", uid=world.mara.uid)["history"]
+        assert "cty" not in history
+        assert "mara@" not in json.dumps(history)
+        (session, *_) = world.bob.read("user_details", calculate="sessions", uid=world.mara.uid)["aaData"]
+        assert session["did"] == "d•••"
+        for asked in ({"query": {"email": "mara@example.com"}}, {"projectionKey": "custom.plan"}, {"did": "dev-mara"}):
+            assert world.bob.error("/o", method="user_details", **asked)[0] == 400, asked
+        assert world.alice.read("user_details", did="dev-mara")["email"] == "mara@example.com"
