@@ -110,6 +110,7 @@ def stream(request: HttpRequest, app: App, uid: str) -> HttpResponse:
     user = find_user(app, uid)
     if user is None:
         return _no_such_user(request, app, uid)
+    audit.record(request.user, app, audit.Action.VIEWED, f"user {user.uid}", address=client_address(request))
     asked = _asked(request, app, user)
     parts = read_parts(request.GET.getlist("kind"))
     name = request.GET.get("event", "").replace("\x00", "").strip()[:_LONGEST_KEY]

@@ -10,7 +10,8 @@ from functools import reduce
 from operator import and_, or_
 from typing import Any, TypeAlias
 
-from django.db.models import Exists, OuterRef, Q, Sum
+from django.db.models import Exists, OuterRef, Q, Sum, Value
+from django.db.models.functions import Lower
 
 from profiles.access import masking
 from profiles.activity.models import Event, EventKey
@@ -18,11 +19,13 @@ from profiles.activity.segmentation_sql import Holds
 from profiles.directory.filters import kinds
 from profiles.directory.filters.kinds import Operator, Values
 from profiles.directory.filters.tree import Condition, FilterError, Group, Node
+from profiles.directory.search import SHORTEST_ANYWHERE
 from profiles.directory.standard import DEVICE, PERSON, TEXTS, USE
 from profiles.users.models import DeviceToken
 from profiles.wording import Clock
 
 CUSTOM = "custom."
+_SEARCHED = frozenset({"name", "username", "email", "phone", "organization", "device_id"})
 LONGEST_NAME = 200
 
 
@@ -141,6 +144,9 @@ def _text(*columns: str) -> Where:
             known = reduce(or_, (Q(**{f"{path}__gt": ""}) for path in paths))
             return known if operator == "is_set" else _not(paths, known)
         found = reduce(or_, (Q(**{f"{path}__{lookups.get(operator, 'exact')}": values[0]}) for path in paths))
+        if operator == "is" and len(values[0]) >= SHORTEST_ANYWHERE and set(columns) <= _SEARCHED:
+            # What is equal is contained in the searched text, whose index then finds the few.
+            found &= Q(**{f"{scope.user}search_text__contains": Lower(Value(values[0]))})
         return _not(paths, found) if operator == "is_not" else found
 
     return condition
