@@ -158,7 +158,7 @@ def _act(
 
 def _test(request: HttpRequest, app: App, draft: Draft, form: forms.MessageForm) -> None:
     """Send a test to the user who is named, else to the one whom the preview shows; stay on the page."""
-    wanted = _sample(request.POST)
+    wanted = request.POST.get("sample", "").strip()
     user = querysets.sample_of(app, draft.audience, wanted)
     if user is None or (wanted and wanted not in {user.uid, user.device_id}):
         form.add_error(None, f"There is no user “{wanted[:60]}” to test with")
@@ -170,11 +170,6 @@ def _test(request: HttpRequest, app: App, draft: Draft, form: forms.MessageForm)
         form.add_error(None, str(error))
         return
     notices.success(request, f"A test is on its way to the newest device of {user.display_name}.")
-
-
-def _sample(posted: QueryDict) -> str:
-    """Return the uid or device id of the user whom the writer wants to try it on."""
-    return posted.get("sample", "").replace("\x00", "").strip()
 
 
 @require_POST
@@ -191,7 +186,7 @@ def preview(request: HttpRequest, app: App) -> HttpResponse:
 def _preview(app: App, posted: QueryDict, audience: Audience) -> dict[str, Any]:
     form, others = forms.MessageForm(posted), forms.variants(posted)
     form.fields["wall_clock"].required = False
-    wanted = _sample(posted)
+    wanted = posted.get("sample", "").strip()
     user = querysets.sample_of(app, audience, wanted)
     is_unknown = bool(wanted) and (user is None or wanted not in {user.uid, user.device_id})
     errors: list[str] = []
@@ -287,9 +282,7 @@ def settings(request: HttpRequest, app: App) -> HttpResponse:
     form = forms.SettingsForm(request.POST if "save" in request.POST else None, instance=stored)
     if request.method == "POST":
         if "check" in request.POST:
-            credential = PushCredential.objects.filter(
-                app=app, kind=request.POST["check"][:4].replace("\x00", "")
-            ).first()
+            credential = PushCredential.objects.filter(app=app, kind=request.POST["check"]).first()
             if credential is None:
                 raise Http404
             fault = accounts.check(credential)
