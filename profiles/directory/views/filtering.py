@@ -29,12 +29,14 @@ def edit(request: HttpRequest, app: App) -> HttpResponse:
         except FilterError as fault:
             error = str(fault)
     form_url = reverse("directory:filter", args=[app.public_id])
+    shown = boxes(app, form)
     context = {
         "app": app,
         "form": form,
         "error": error,
         "groups": [] if form.field else field_groups(app),
-        "boxes": boxes(app, form),
+        "boxes": shown,
+        "offering": [box.name for box in shown if box.type == "text" and not box.is_choice],
         "form_url": form_url,
         "form_query": urlencode(form.fields()),
         "back_url": f"{list_url}?{form.state.query_string()}",
