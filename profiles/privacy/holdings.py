@@ -46,7 +46,14 @@ class Holding:
     @property
     def label(self) -> str:
         """What the table holds, in words."""
-        return str(self.options.verbose_name_plural)
+        return _plural(str(self.options.verbose_name))
+
+
+def _plural(word: str) -> str:
+    """Return an English plural: Django's own only ever adds an s."""
+    if word.endswith("y"):
+        return f"{word[:-1]}ies"
+    return f"{word}es" if word.endswith(("s", "sh", "x")) else f"{word}s"
 
 
 @cache
