@@ -26,6 +26,8 @@ from gunicorn.util import http_date
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 _LARGEST_BYTES = 65_536  # of a request that the loop looks at
+_BEGINNING_BYTES = 16_384  # that have to be there before a thread begins with a request that is longer
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,15})[ \t]*(?=\r\n|$)", re.IGNORECASE)
 _MOST_AT_ONCE = 500  # requests in one commit
 # Whatever is spelled otherwise is gunicorn's to judge: this must never read a request differently than its parser.
 _HEAD = re.compile(
@@ -131,8 +133,15 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
             # The next request before the answer, or the client has gone: seen after the answer.
             self.poller.unregister(client)
             self._unanswered[connection] = True
+        elif self._door is not None and self.alive and (bytes_there := _bytes_of_part(client)):
+            # Wait for more on the loop: a client that sends a byte now and then holds up no thread, and is closed
+            # when its time is over.
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, bytes_there + 1)
         elif self._door is None or not self.alive or not self._is_taken(self._door, connection, client):
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
             super().on_client_socket_readable(connection, client)
+        else:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Run one round of the loop, and have stored what arrived in it."""
@@ -206,6 +215,31 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
 
     def _listen(self, connection: TConn) -> None:
         self.poller.register(connection.sock, selectors.EVENT_READ, partial(self.on_client_socket_readable, connection))
+
+
+def _bytes_of_part(client: socket.socket) -> int:
+    """Return how many bytes came of a request that is not whole; 0 for one that is, or is too long to wait for."""
+    try:
+        data = client.recv(_LARGEST_BYTES, socket.MSG_PEEK)
+    except OSError:
+        return 0
+    return len(data) if is_part(data) else 0
+
+
+def is_part(data: bytes) -> bool:
+    """Tell whether more of a request has to come before a thread may begin with it.
+
+    Of a long body the beginning is enough: whoever means harm had to send that much.
+    """
+    if not data or len(data) >= _BEGINNING_BYTES:
+        return False
+    head, end, body = data.partition(b"\r\n\r\n")
+    if not end:
+        return True
+    if b"\r\nexpect:" in head.lower():  # it sends its body when a thread has said that it may
+        return False
+    length = _LENGTH.search(head)
+    return length is not None and len(body) < min(int(length[1]), _BEGINNING_BYTES - len(head) - len(end))
 
 
 def _raw(response: HttpResponse) -> bytes:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from countly_profiles.gunicorn_worker import read_request
+from countly_profiles.gunicorn_worker import is_part, read_request
 
 HEAD = b"POST /i HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\n"
 
@@ -44,3 +44,22 @@ def test_it_reads_a_query() -> None:
 )
 def test_it_leaves_all_else(data: bytes) -> None:
     assert read_request(data) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "waits"),
+    [
+        (b"", False),
+        (b"G", True),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n", True),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", False),
+        (b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nab", True),
+        (b"POST / HTTP/1.1\r\ncontent-length:3\r\n\r\nabc", False),
+        (b"POST / HTTP/1.1\r\nContent-Length: 9999999\r\n\r\n" + b"a" * 10_000, True),
+        (b"POST / HTTP/1.1\r\nContent-Length: 9999999\r\n\r\n" + b"a" * 17_000, False),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", False),
+        (b"a" * 16_384, False),
+    ],
+)
+def test_what_is_waited_for_on_the_loop(data: bytes, waits: bool) -> None:
+    assert is_part(data) is waits
