@@ -41,6 +41,7 @@ from profiles.engagement.models import Engagement, EngagementDistribution
 from profiles.funnels.models import Funnel, FunnelCompletion, FunnelReport, FunnelStep
 from profiles.messages.models import Delivery, Message, MessageTotal, PushCredential, PushSettings
 from profiles.privacy.models import Erasure, Retention, Tombstone
+from profiles.profile.models import Note
 from profiles.users.models import (
     AppUser,
     ConsentChange,
@@ -93,6 +94,7 @@ __all__ = [
     "Merge",
     "Message",
     "MessageTotal",
+    "Note",
     "PropertyChange",
     "PushCredential",
     "PushSettings",

@@ -33,6 +33,7 @@ from profiles.directory.models import SavedView
 from profiles.messages.content import Content, Text, to_json
 from profiles.messages.models import Message
 from profiles.privacy.models import Erasure
+from profiles.profile.models import Note
 from profiles.tests.factories import make_crash, make_crash_group, make_funnel, make_person, make_user
 from profiles.users.models import Merge
 
@@ -122,6 +123,7 @@ def make_world(name: str) -> World:
         ),
         "comment_id": str(CrashComment.objects.create(group=group, text="Seen", created_at=NOW).pk),
         "merge_id": str(merge.id),
+        "note_id": str(Note.objects.create(user_id=user.id, app=app, text="Seen", created_at=NOW).pk),
         "erasure_id": str(Erasure.objects.create(app=app, asked_by="x", asked_at=NOW, users_total=1).pk),
         "key_id": str(ApiKey.objects.create(user=keeper, digest=name, prefix=name).pk),
         "message_id": Message.objects.create(

@@ -27,6 +27,7 @@ from profiles.messages.models import Message
 from profiles.privacy import erasures, hiding
 from profiles.privacy.holdings import holdings
 from profiles.privacy.models import Erasure, Tombstone
+from profiles.profile import notes
 from profiles.tests.factories import People, make_people
 from profiles.users.models import AppUser
 
@@ -76,6 +77,7 @@ def make_rich(people: People) -> AppUser:
     )
     compose_batch(message.pk, datetime.now(tz=UTC))
     hiding.hide(app.pk, [user_of(app, "ayse-phone").id], reason="by rule", now=START)
+    notes.write(app, user_of(app, "ayse-phone"), "Met at the fair", by=people.alice, now=datetime.now(tz=UTC))
     return user_of(app, "ayse-phone")
 
 

@@ -53,6 +53,8 @@ def undo(*, app: App, merge: Merge, undone_by: AbstractBaseUser | AnonymousUser,
             raise CannotUndoError("The user was merged into another one since: undo that first.")
         if merge.absorbed_before is None:
             raise CannotUndoError("Nothing is known of what was merged.")
+        if not merge.brought:
+            raise CannotUndoError("This merge was made before merges noted which devices came along.")
         _Undoing(app, merge, activity, profiles).carry_out(now)
         merge.undone_at = now
         merge.undone_by_id = undone_by.pk

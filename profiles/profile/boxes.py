@@ -16,6 +16,7 @@ from profiles.activity import boxes as activity
 from profiles.crashes import boxes as crashes
 from profiles.engagement import boxes as engagement
 from profiles.funnels import boxes as funnels
+from profiles.profile import notes
 from profiles.profile.choices import Choices
 from profiles.profile.incidents import CrashIncidents
 from profiles.users import boxes as users
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 BOX_SECONDS: Final = 3.0
 PAGE_SECONDS: Final = 6.0
 _LEAST_SECONDS: Final = 0.05
+NOTES_AT_ONCE: Final = 3
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,11 @@ def _consents(asked: Asked) -> object:
     return users.consents_box(asked.app, asked.user, asked.now)
 
 
+def _notes(asked: Asked) -> object:
+    found = list(notes.notes_of(asked.user.id)[: NOTES_AT_ONCE + 1])
+    return {"notes": found[:NOTES_AT_ONCE], "has_more": len(found) > NOTES_AT_ONCE}
+
+
 def _timeline(asked: Asked) -> object:
     return activity.timeline_box(asked.app, asked.user, asked.now, asked.choices.unit)
 
@@ -125,6 +132,7 @@ def _funnels(asked: Asked) -> object:
 
 BOXES: Final[list[Box]] = [
     Box("user-details", "User details", "left", _details, "users/_details.html"),
+    Box("notes", "Notes", "left", _notes, "profile/_notes_box.html"),
     Box("engagement", "Engagement", "left", _engagement, "engagement/_engagement.html"),
     Box("custom-properties", "Custom properties", "left", _properties, "users/_properties.html"),
     Box("affected-crashes", "Affected crashes", "left", _affected_crashes, "crashes/_affected_crashes.html"),

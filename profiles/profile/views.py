@@ -12,17 +12,19 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from profiles.access import audit
 from profiles.access.models import App
 from profiles.access.origin import client_address
+from profiles.access.permissions import Role, has_role, signed_in
 from profiles.activity.boxes import moment_text, read_cursor, read_moment
 from profiles.activity.querysets import NEWS_COUNTED, count_since
 from profiles.identity.undoing import CannotUndoError, undo
-from profiles.profile import boxes
+from profiles.profile import boxes, notes as profile_notes
 from profiles.profile.boxes import BOX_BY_NAME, Asked
 from profiles.profile.choices import Choices, clock_choices, read_choices, zone_of
+from profiles.profile.notes import NoteError
 from profiles.profile.stream import Part, read_parts, read_stream
 from profiles.users.boxes import is_online, platform_of
 from profiles.users.models import AppUser, Merge
@@ -138,6 +140,68 @@ def stream(request: HttpRequest, app: App, uid: str) -> HttpResponse:
                 "newest": "?" + urlencode(kept),
             },
         )
+
+
+@require_safe
+def notes(request: HttpRequest, app: App, uid: str) -> HttpResponse:
+    """Show what people wrote about a user, with forms for those who may write."""
+    user = find_user(app, uid)
+    if user is None:
+        return _no_such_user(request, app, uid)
+    return _notes(request, app, user)
+
+
+def _notes(request: HttpRequest, app: App, user: AppUser, *, written: str = "", error: str = "") -> HttpResponse:
+    asked = _asked(request, app, user)
+    context = {
+        "app": app,
+        "app_user": user,
+        "head": _head(asked),
+        "clock": asked.clock,
+        "notes": profile_notes.notes_of(user.id)[: profile_notes.MOST_READ],
+        "may_write": has_role(Role(app.viewer_role), Role.ANALYST),
+        "is_admin": app.viewer_role == Role.ADMIN,
+        "written": written,
+        "error": error,
+        "longest": profile_notes.LONGEST,
+    }
+    return render(request, "profile/notes.html", context, status=422 if error else 200)
+
+
+@require_POST
+def write_note(request: HttpRequest, app: App, uid: str) -> HttpResponse:
+    """Keep a note about a user; what cannot be kept stays in the form."""
+    user = find_user(app, uid)
+    if user is None:
+        raise Http404
+    text = request.POST.get("text", "")
+    try:
+        profile_notes.write(app, user, text, by=signed_in(request), now=timezone.now(), address=client_address(request))
+    except NoteError as error:
+        return _notes(request, app, user, written=text, error=str(error))
+    return redirect("profile:notes", app.public_id, user.uid)
+
+
+@require_POST
+def change_note(request: HttpRequest, app: App, uid: str, note_id: int) -> HttpResponse:
+    """Change one's own note, or delete it; an admin may delete any."""
+    user = find_user(app, uid)
+    if user is None:
+        raise Http404
+    note = get_object_or_404(profile_notes.notes_of(user.id), pk=note_id)
+    by, address = signed_in(request), client_address(request)
+    is_own = note.author_id == by.pk
+    try:
+        if "delete" in request.POST and (is_own or app.viewer_role == Role.ADMIN):
+            profile_notes.delete(app, user, note, by=by, address=address)
+        elif "delete" not in request.POST and is_own:
+            text = request.POST.get("text", "")
+            profile_notes.change(app, user, note, text, by=by, now=timezone.now(), address=address)
+        else:
+            messages.error(request, "That is somebody else's note.")
+    except NoteError as error:
+        messages.error(request, str(error))
+    return redirect("profile:notes", app.public_id, user.uid)
 
 
 def news(request: HttpRequest, app: App, uid: str) -> HttpResponse:
