@@ -132,7 +132,7 @@ def _funnels(asked: Asked) -> object:
 
 BOXES: Final[list[Box]] = [
     Box("user-details", "User details", "left", _details, "users/_details.html"),
-    Box("notes", "Notes", "left", _notes, "profile/_notes_box.html"),
+    Box("user-notes", "Notes", "left", _notes, "profile/_notes_box.html"),
     Box("engagement", "Engagement", "left", _engagement, "engagement/_engagement.html"),
     Box("custom-properties", "Custom properties", "left", _properties, "users/_properties.html"),
     Box("affected-crashes", "Affected crashes", "left", _affected_crashes, "crashes/_affected_crashes.html"),
