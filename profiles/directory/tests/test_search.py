@@ -46,3 +46,9 @@ def _found(app: App, text: str) -> set[str]:
 )
 def test_it_finds(app: App, text: str, devices: set[str]) -> None:
     assert _found(app, text) == devices
+
+
+def test_it_finds_what_somebody_was_called_before(app: App) -> None:
+    make_user(app, "new-device", email="new@kahve.test", former_values="old@kahve.test\nold-device")
+    assert _found(app, "ld@kahve") == {"new-device"}
+    assert _found(app, "old-dev") == {"new-device"}
