@@ -115,6 +115,7 @@ EXPECTED: dict[str, Opens] = {
     APP + "users/<uid>/<slug:name>/": Opens.VIEWER,
     APP + "users/<uid>/stream/": Opens.VIEWER,
     APP + "users/<uid>/news/": Opens.VIEWER,
+    APP + "users/<uid>/merge/": Opens.ADMIN,
     APP + "users/<uid>/notes/": Opens.VIEWER,
     APP + "users/<uid>/notes/write/": Opens.ANALYST,
     APP + "users/<uid>/notes/<int:note_id>/": Opens.ANALYST,

@@ -9,6 +9,7 @@ app_name = "profile"
 
 urlpatterns = [
     path("users/<uid>/", app_view(views.page), name="user"),
+    path("users/<uid>/merge/", app_view(views.merge, role=Role.ADMIN), name="merge"),
     path("users/<uid>/stream/", app_view(views.stream), name="stream"),
     path("users/<uid>/notes/", app_view(views.notes), name="notes"),
     path("users/<uid>/notes/write/", app_view(views.write_note, role=Role.ANALYST), name="write_note"),

@@ -20,6 +20,8 @@ from profiles.access.origin import client_address
 from profiles.access.permissions import Role, has_role, signed_in
 from profiles.activity.boxes import moment_text, read_cursor, read_moment
 from profiles.activity.querysets import NEWS_COUNTED, count_since
+from profiles.identity.previewing import preview
+from profiles.identity.services import CannotMergeError, merge_by_hand
 from profiles.identity.undoing import CannotUndoError, undo
 from profiles.profile import boxes, notes as profile_notes
 from profiles.profile.boxes import BOX_BY_NAME, Asked
@@ -105,6 +107,38 @@ def undo_merge(request: HttpRequest, app: App, uid: str, merge_id: str) -> HttpR
     remaining = AppUser.objects.filter(app=app, id__in=[user.id, merge.absorbed_id])
     shown = remaining.filter(id=user.id).first() or remaining.first()
     return redirect("profile:user", app.public_id, shown.uid if shown else uid)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def merge(request: HttpRequest, app: App, uid: str) -> HttpResponse:
+    """Find another user, show field by field what the two would become, and make them one."""
+    user = find_user(app, uid)
+    if user is None:
+        raise Http404
+    named = (request.POST if request.method == "POST" else request.GET).get("with", "").strip()[:_LONGEST_KEY]
+    other = _named(app, named) if named else None
+    context: dict[str, object] = {"app": app, "app_user": user, "named": named, "other": other}
+    try:
+        if named and other is None:
+            raise CannotMergeError("No user has this id or device id.")
+        if other is not None and request.method == "POST":
+            with transaction.atomic():
+                merge_by_hand(survivor=user, absorbed=other, merged_by=signed_in(request), now=timezone.now())
+                detail = {"absorbed": other.uid}
+                subject = f"user {user.uid}"
+                audit.record(request.user, app, audit.Action.MERGED, subject, detail, address=client_address(request))
+            messages.success(request, "The two are one now. Under Devices and tokens, this can be undone.")
+            return redirect("profile:user", app.public_id, user.uid)
+        context["fields"] = preview(user, other) if other is not None else None
+    except CannotMergeError as error:
+        context |= {"error": str(error), "other": None}
+    return render(request, "profile/merge.html", context, status=422 if "error" in context else 200)
+
+
+def _named(app: App, text: str) -> AppUser | None:
+    if "\x00" in text:
+        return None
+    return find_user(app, text) or AppUser.objects.filter(app=app, device_id=text).first()
 
 
 def stream(request: HttpRequest, app: App, uid: str) -> HttpResponse:
