@@ -1,4 +1,4 @@
-"""Push credentials in Django admin: entered, tried with the provider, and never shown again."""
+"""Push credentials in Django admin: entered, tried with the provider, and never shown again. Messages, to look at."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from profiles.access import audit
 from profiles.messages import accounts
 from profiles.messages.accounts import Known
 from profiles.messages.credentials import AppleKey, CredentialError, GoogleAccount
-from profiles.messages.models import PushCredential
+from profiles.messages.models import Message, PushCredential
 from profiles.messages.outcomes import Verdict
 
 Kind = PushCredential.Kind
@@ -88,3 +88,26 @@ class PushCredentialAdmin(admin.ModelAdmin[PushCredential]):
         stored = accounts.store(obj.app, form.known, form.fault, timezone.now())
         obj.pk = stored.pk
         audit.record(request.user, obj.app, audit.Action.APP_CHANGED, f"push credential {obj.kind}", stored.shown)
+
+
+@admin.register(Message)
+class MessageAdmin(admin.ModelAdmin[Message]):
+    """Looked at alone: messages are written, stopped and deleted on their own pages, which say what that means."""
+
+    list_display = ("__str__", "app", "state", "when", "created_by", "created_at", "matched_users", "fault")
+    list_select_related = ("app",)
+    list_filter = ("state", "is_test")
+    search_fields = ("public_id",)
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A message is composed on its page."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Message | None = None) -> bool:
+        """What was sent stays as it was sent."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Message | None = None) -> bool:
+        """What was sent is not forgotten by hand."""
+        return False
