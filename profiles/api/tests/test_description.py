@@ -5,9 +5,10 @@ from urllib.parse import urlencode
 
 import pytest
 import schemathesis
+from django.conf import settings
 from django.db import transaction
 from django.test import Client
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, settings as examples
 from playwright.sync_api import expect
 
 from profiles.access import api_keys
@@ -44,7 +45,7 @@ def test_nothing_that_is_asked_breaks_an_answer(world: World, operation: Any) ->
     described = operation.definition.raw["responses"]
 
     @given(case=operation.as_strategy())
-    @settings(max_examples=6, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
+    @examples(max_examples=6, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
     def ask(case: Any) -> None:
         asked = {**(case.query or {}), "app_id": world.people.app.public_id, "api_key": key}
         with transaction.atomic():
@@ -67,3 +68,8 @@ def test_somebody_tries_an_endpoint(world: World, open_page: OpenPage) -> None:
     page.locator("#user_counts").get_by_role("button", name="Send").click()
     expect(page.locator("#user_counts [data-answer] pre")).to_contain_text('"total": 2')
     expect(page.locator("#user_counts [data-status]")).to_contain_text("Status 200")
+
+
+def test_every_endpoint_has_an_example() -> None:
+    text = (settings.BASE_DIR / "docs" / "api.md").read_text()
+    assert [endpoint.name for endpoint in ENDPOINTS if f"### `{endpoint.name}`:" not in text] == []
