@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+_PATIENCE_MS = 20_000  # of an expectation: tests run beside each other, on small machines
 _WCAG = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 
@@ -56,6 +57,7 @@ def chromium() -> str:
 def browser(chromium: str) -> Iterator[Browser]:
     """One process of the browser for the tests of a module."""
     # Playwright keeps an event loop in this thread, beside which Django forbids queries unless told otherwise.
+    expect.set_options(timeout=_PATIENCE_MS)
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
