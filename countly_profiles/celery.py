@@ -9,10 +9,11 @@ from pathlib import Path
 from celery import Celery, signals
 
 import profiles
+from countly_profiles.broker import PatientAMQP
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "countly_profiles.settings")
 
-app = Celery("countly_profiles")
+app = Celery("countly_profiles", amqp=PatientAMQP)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 
 

@@ -280,6 +280,7 @@ ALERTS_TO_PRIVATE_NETWORKS = env.flag("ALERTS_TO_PRIVATE_NETWORKS", default=Fals
 
 CELERY_BROKER_URL = env.celery_broker_url(REDIS_URL)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever; see countly_profiles/broker.py
 # A task lost with its worker is given out again after this time; the beat sweeps do not wait for it.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600, "socket_keepalive": True}
 CELERY_TASK_SERIALIZER = "json"
