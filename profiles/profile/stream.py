@@ -68,7 +68,8 @@ class Stream:
 def read_stream(
     app: App, user: AppUser, parts: Collection[Part], *, name: str = "", before: Cursor | None = None, rows: int = ROWS
 ) -> Stream:
-    """Read a page: one query for each kind, two for crashes. `name` narrows events to those of a key."""
+    """Read a page: one query for each kind, two for crashes. `name` narrows it to the events of a key."""
+    parts = (Part.EVENTS,) if name else parts
     found: list[Happening] = []
     for part in dict.fromkeys(Part.EVENTS if part is Part.VIEWS else part for part in parts):
         found += _READ[part](app, user, before, rows + 1, parts, name)

@@ -6,7 +6,7 @@ from datetime import tzinfo
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.response import TemplateResponse
@@ -27,7 +27,7 @@ from profiles.profile import boxes, notes as profile_notes
 from profiles.profile.boxes import BOX_BY_NAME, Asked
 from profiles.profile.choices import Choices, clock_choices, read_choices, zone_of
 from profiles.profile.notes import NoteError
-from profiles.profile.stream import Part, read_parts, read_stream
+from profiles.profile.stream import Part, Stream, read_parts, read_stream
 from profiles.users.boxes import is_online, platform_of
 from profiles.users.models import AppUser, Merge
 from profiles.users.querysets import find_user, survivor_of
@@ -150,7 +150,14 @@ def stream(request: HttpRequest, app: App, uid: str) -> HttpResponse:
     asked = _asked(request, app, user)
     parts = read_parts(request.GET.getlist("kind"))
     name = request.GET.get("event", "").replace("\x00", "").strip()[:_LONGEST_KEY]
-    found = read_stream(app, user, parts, name=name, before=read_cursor(request.GET.get("before", "")))
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{int(boxes.PAGE_SECONDS)}s"])
+            found = read_stream(app, user, parts, name=name, before=read_cursor(request.GET.get("before", "")))
+    except OperationalError:
+        # An event that somebody with a long history did seldom is searched for in all of it.
+        messages.error(request, "That took too long. Look without the event's name, or for fewer kinds.")
+        found = Stream([], "")
     chosen = [("kind", part.value) for part in parts if len(parts) < len(Part)]
     kept = [
         *chosen,
@@ -168,6 +175,7 @@ def stream(request: HttpRequest, app: App, uid: str) -> HttpResponse:
                 "clock": asked.clock,
                 "parts": [(part, part in parts) for part in Part],
                 "event": name,
+                "user_clock": asked.choices.clock != "app",
                 "stream": found,
                 "is_first": "before" not in request.GET,
                 "older": "?" + urlencode([*kept, ("before", found.next)]) if found.next else "",
