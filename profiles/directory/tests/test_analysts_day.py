@@ -71,8 +71,10 @@ def test_the_whole_day(open_page: OpenPage, people: People) -> None:
     page.get_by_role("button", name="Add to the filter").click()
     expect(page.get_by_role("alert").filter(has_text="whole number")).to_be_visible()
     expect(page.locator("#value-0")).to_have_value("purchase")
+    page.wait_for_load_state("networkidle")  # what the event offers has arrived, too
     page.get_by_label("Times, at least").fill("2")
     assert_accessible(page)
+    expect(page.get_by_label("Times, at least")).to_have_value("2")
     page.get_by_role("button", name="Add to the filter").click()
     expect(page.locator(".pager")).to_contain_text("of 4")
     expect(page.locator("#panel")).to_be_empty()
@@ -108,6 +110,7 @@ def test_the_whole_day(open_page: OpenPage, people: People) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Elif 06")
     expect(page.locator("a[rel=next]")).to_be_visible()
+    page.wait_for_load_state()  # keys are heard when the scripts have run
     page.keyboard.press("]")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Elif 04")
     page.goto(page.url.split("/apps/")[0] + "/")

@@ -66,6 +66,7 @@ def test_keys_walk_the_rows(open_page: OpenPage, people: People) -> None:
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/users/2/\?from=&at=2$"))
     expect(page.locator("a[rel=next]")).to_be_visible()
+    page.wait_for_load_state()  # keys are heard when the scripts have run
     page.keyboard.press("]")
     expect(page).to_have_url(re.compile(r"/users/3/\?from=&at=3$"))
 
