@@ -293,7 +293,7 @@ class Folder:
                     value=change.value,
                 )
             )
-            if change.name == "email" and isinstance(change.previous, str):
+            if change.name in merging.FORMER_NAMES and isinstance(change.previous, str):
                 former = merging.with_former_values(profile["former_values"], [change.previous])
                 self._change(profile, {"former_values": former})
 

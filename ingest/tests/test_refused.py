@@ -61,6 +61,18 @@ def test_a_request_of_a_known_app_is_kept(
     assert not AppUser.objects.exists()
 
 
+@pytest.mark.rule("identity.nobodys")
+@pytest.mark.parametrize("path", ["/i", "/o/sdk"])
+def test_what_names_nobody_is_kept_and_makes_no_user(client: Client, app: App, path: str) -> None:
+    for device_id in ("undefined", "[object Object]", "000000000000000"):
+        said = get(client, path, app_key=app.key, device_id=device_id, method="sc", begin_session="1")
+        assert said == (200, b'{"result":"Ignoring device_id"}')
+    assert [reason for reason, _, _ in refused()] == ["nobodys_device_id"] * 3
+    get(client, "/i", app_key=app.key, device_id="d", old_device_id="undefined", timestamp="1700000000000")
+    apply_all()
+    assert [(user.device_id, user.is_identified) for user in AppUser.objects.all()] == [("d", False)]
+
+
 @pytest.mark.rule("refused.unknown_method")
 def test_an_unknown_method_is_kept(client: Client, app: App) -> None:
     sent = {"app_key": app.key, "device_id": "d", "method": "users"}
@@ -75,6 +87,7 @@ def test_skipped_items_of_a_bulk_are_kept(client: Client, app: App) -> None:
         {"begin_session": 1},
         {"device_id": "d", "app_id": "short"},
         {"device_id": ZERO_IDFA},
+        {"device_id": "undefined"},
         {"device_id": "d", "app_key": "nobody's"},
         {"device_id": "good"},
     ]
@@ -84,6 +97,7 @@ def test_skipped_items_of_a_bulk_are_kept(client: Client, app: App) -> None:
         ("not_an_object", 7),
         ("missing_device_id", {"begin_session": 1, "app_key": app.key}),
         ("invalid_parameter", {"device_id": "d", "app_id": "short", "app_key": app.key}),
+        ("nobodys_device_id", {"device_id": "undefined", "app_key": app.key}),
     ]
     apply_all()
     assert [user.device_id for user in AppUser.objects.all()] == ["good"]

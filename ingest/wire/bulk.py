@@ -26,6 +26,7 @@ class Skip(StrEnum):
     MISSING_APP_KEY = "missing_app_key"
     MISSING_DEVICE_ID = "missing_device_id"
     ZERO_IDFA = "zero_idfa"
+    NOBODYS_DEVICE_ID = "nobodys_device_id"
     INVALID_PARAMETER = "invalid_parameter"
 
 
@@ -66,6 +67,7 @@ _SKIPS: Final = {
     Refusal.MISSING_APP_KEY: Skip.MISSING_APP_KEY,
     Refusal.MISSING_DEVICE_ID: Skip.MISSING_DEVICE_ID,
     Refusal.ZERO_IDFA: Skip.ZERO_IDFA,
+    Refusal.NOBODYS_DEVICE_ID: Skip.NOBODYS_DEVICE_ID,
 }
 
 

@@ -10,6 +10,9 @@ from ingest.wire.refusal import Refusal
 from ingest.wire.values import JsonValue, as_text, is_truthy
 
 _ZERO_IDFA: Final = "00000000-0000-0000-0000-000000000000"
+# What code writes where it has no id. As a user it would be everybody whose app has that fault, in one profile.
+_NO_ID_AT_ALL: Final = frozenset(("undefined", "null", "(null)", "nil", "None", "NaN", "[object Object]"))
+_SHORTEST_ZEROS: Final = 8  # of an id of nothing but zeros; "0" may well be somebody's row number
 _OBJECT_ID_LENGTH: Final = 24
 _WANTED: Final = frozenset(
     (
@@ -63,6 +66,8 @@ def identify(values: dict[str, JsonValue], limits: Limits) -> Identity:
         refusal = Refusal.MISSING_DEVICE_ID
     elif device_id == _ZERO_IDFA:
         refusal = Refusal.ZERO_IDFA
+    elif is_nobodys(device_id):
+        refusal = Refusal.NOBODYS_DEVICE_ID
     elif "app_id" in values and not _is_object_id(values["app_id"]):
         refusal = Refusal.INVALID_APP_ID
     elif "user_id" in values and not _is_object_id(values["user_id"]):
@@ -70,13 +75,26 @@ def identify(values: dict[str, JsonValue], limits: Limits) -> Identity:
     return Identity(
         app_key=app_key,
         device_id=device_id,
-        old_device_id=old_device_id if old_device_id and old_device_id != device_id else None,
+        old_device_id=old_device_id if _is_another(old_device_id, device_id) else None,
         is_signed="checksum256" in values or "checksum" in values,
         callback=as_text(get("callback")),
         is_shortened=device_id is not sent_id,
         is_invented=is_truthy(get("populator")),
         refusal=refusal,
     )
+
+
+def is_nobodys(device_id: str) -> bool:
+    """Tell whether an id is none that a device or a person can have: a spelt-out nothing, blank, or all zeros."""
+    if device_id in _NO_ID_AT_ALL:
+        return True
+    if device_id[:1] == "0":
+        return len(device_id) >= _SHORTEST_ZEROS and not device_id.strip("0-")
+    return device_id.isspace()
+
+
+def _is_another(old_device_id: str, device_id: str) -> bool:
+    return bool(old_device_id) and old_device_id != device_id and not is_nobodys(old_device_id)
 
 
 def shorten_id(device_id: str, limits: Limits) -> str:

@@ -9,6 +9,7 @@ class Refusal(StrEnum):
     MISSING_APP_KEY = "missing_app_key"
     MISSING_DEVICE_ID = "missing_device_id"
     ZERO_IDFA = "zero_idfa"
+    NOBODYS_DEVICE_ID = "nobodys_device_id"
     INVALID_APP_ID = "invalid_app_id"
     INVALID_USER_ID = "invalid_user_id"
     MISSING_REQUESTS = "missing_requests"

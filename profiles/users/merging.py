@@ -15,6 +15,9 @@ from profiles.users.properties import CUSTOM_PREFIX, DETAILS, NEVER_SET
 # Enough for the ids and e-mails of a person; a device that is shared by thousands must not make a row grow for ever.
 FORMER_VALUES_CHARACTERS: Final = 2000
 
+# Details by which a person is looked for, also by those that they had before.
+FORMER_NAMES: Final = ("email", "username")
+
 _SUMS: Final = frozenset({"sessions_count", "total_seconds", "events_count", "crashes_count"})
 _EARLIEST: Final = frozenset({"first_seen_at", "created_at"})
 _LATEST: Final = frozenset({"last_seen_at", "last_signal_at"})
@@ -73,7 +76,7 @@ def merge(
     - of everything else the base's values win and the other's fill gaps: columns one by one, objects by their
       first-level keys, arrays by items. Columns that describe one thing are filled only if the two do not contradict;
     - a property that the base deleted after the other set it stays deleted;
-    - the absorbed device id, and an e-mail that lost, are kept for search;
+    - the absorbed device id, and an e-mail and a username that lost, are kept for search;
     - the result is identified.
     """
     survivor = survivor or {}
@@ -87,9 +90,13 @@ def merge(
         if any(_differ(base.get(name), other.get(name)) for name in group):
             merged |= {name: base.get(name) for name in group if name in columns}
     merged |= {name: value for name, value in _merge_properties(base, other).items() if name in columns}
-    email = merged.get("email")
     former = [*_lines(survivor), *_lines(absorbed), absorbed.get("device_id")]
-    former += [profile.get("email") for profile in (survivor, absorbed) if profile.get("email") != email]
+    former += [
+        profile.get(name)
+        for name in FORMER_NAMES
+        for profile in (survivor, absorbed)
+        if profile.get(name) != merged.get(name)
+    ]
     identity = {
         "id": survivor_id,
         "user_id": survivor_id,

@@ -338,12 +338,12 @@ def test_signed_requests_and_a_picture(open_page: OpenPage, server: LiveServer, 
 
 
 def test_a_bot_leaves_neither_sessions_nor_events(open_page: OpenPage, server: LiveServer, app: App) -> None:
-    """It asks for its settings and reports its health, before it has found out its device id: all bots are one."""
+    """It asks for its settings and reports its health, before it has found out its device id: it is nobody."""
     with open_page(user_agent=USER_AGENT.replace("Chrome/", "HeadlessChrome/")) as page:
         start(page, server, app)
         page.evaluate("() => { Countly.begin_session(true); Countly.add_event({ key: 'crawled' }); }")
         page.wait_for_timeout(600)
     apply_all()
-    assert list(AppUser.objects.values_list("device_id", flat=True)) == ["undefined"]
-    assert activity(app, "undefined").sessions_count == 0
+    assert not AppUser.objects.exists()
+    assert {row.reason for row in IngestRequest.objects.all()} == {"nobodys_device_id"}
     assert not Event.objects.filter(app_id=app.pk).exists()

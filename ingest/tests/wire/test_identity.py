@@ -10,7 +10,7 @@ JSON = "application/json"
 ZERO = b"00000000-0000-0000-0000-000000000000"
 
 
-@pytest.mark.rule("answers.missing_identity")
+@pytest.mark.rule("answers.missing_identity", "identity.nobodys")
 @pytest.mark.parametrize(
     ("query", "refusal"),
     [
@@ -21,6 +21,16 @@ ZERO = b"00000000-0000-0000-0000-000000000000"
         (b"app_key=a&device_id=", Refusal.MISSING_DEVICE_ID),
         (b"app_key=a&device_id=%00", Refusal.MISSING_DEVICE_ID),
         (b"app_key=a&device_id=" + ZERO, Refusal.ZERO_IDFA),
+        (b"app_key=a&device_id=undefined", Refusal.NOBODYS_DEVICE_ID),
+        (b"app_key=a&device_id=null", Refusal.NOBODYS_DEVICE_ID),
+        (b"app_key=a&device_id=%28null%29", Refusal.NOBODYS_DEVICE_ID),
+        (b"app_key=a&device_id=[object%20Object]", Refusal.NOBODYS_DEVICE_ID),
+        (b"app_key=a&device_id=00000000000000000000000000000000", Refusal.NOBODYS_DEVICE_ID),
+        (b"app_key=a&device_id=00000000-0000-0000", Refusal.NOBODYS_DEVICE_ID),
+        (b"app_key=a&device_id=+%20", Refusal.NOBODYS_DEVICE_ID),
+        (b"app_key=a&device_id=0000001", None),
+        (b"app_key=a&device_id=00000000-0000-0000-0000-000000000001", None),
+        (b"app_key=a&device_id=undefined-1", None),
         (b"app_key=a&device_id=d&app_id=1", Refusal.INVALID_APP_ID),
         (b"app_key=a&device_id=d&user_id=1", Refusal.INVALID_USER_ID),
         (b"app_key=a&device_id=d&app_id=0123456789abcdef01234567", None),

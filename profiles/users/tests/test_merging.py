@@ -160,6 +160,11 @@ def test_former_ids_and_emails_can_be_searched() -> None:
     assert merged(survivor, absorbed)["former_values"].split("\n") == ["older@x.lv", "device-7", "device-2", "old@x.lv"]
 
 
+def test_a_username_that_lost_can_be_searched() -> None:
+    result = merged(profile(NEW, 9, username="elif"), profile(OLD, 1, username="elif-1987"))
+    assert (result["username"], result["former_values"]) == ("elif", "device-2\nelif-1987")
+
+
 def test_the_same_email_is_not_a_former_one() -> None:
     result = merged(profile(NEW, 9, email="a@x.lv"), profile(OLD, 1, email="a@x.lv"))
     assert result["former_values"] == "device-2"
