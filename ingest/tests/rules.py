@@ -84,7 +84,7 @@ RULES = {
     "identity.text": "Device ids of numbers and of texts are one.",
     "identity.any_characters": "A device id may hold any characters.",
     "identity.long_ids": "Long ids that begin alike stay apart.",
-    "identity.nobodys": "Undefined, null, zeros and their like are nobody's id: kept as refused, answered 200, no user.",
+    "identity.nobodys": "Undefined, null, zeros and the like are nobody's id: kept as refused, answered 200.",
     "identity.identified": "Developer ids, merges and details identify, and nothing else does.",
     # 2.3 Merges.
     "merge.another_id": "A merge needs another id.",
