@@ -86,6 +86,8 @@ RULES = {
     "identity.long_ids": "Long ids that begin alike stay apart.",
     "identity.nobodys": "Undefined, null, zeros and the like are nobody's id: kept as refused, answered 200.",
     "identity.identified": "Developer ids, merges and details identify, and nothing else does.",
+    "identity.former_names": "A person is found by an e-mail and a username of before.",
+    "identity.strays_of_a_change": "The end and the view that an id change leaves behind are no session and no visit.",
     # 2.3 Merges.
     "merge.another_id": "A merge needs another id.",
     "merge.loses_nothing": "Merges lose nothing, however batches are cut.",
@@ -95,6 +97,10 @@ RULES = {
     "merge.retry": "A merge that is sent again changes nothing.",
     "merge.rename": "An old profile moves to an id that nobody has.",
     "merge.sessions": "Sessions of two who merge are those of one device that had sent all of it.",
+    "merge.fields": "Counts add up, firsts are earliest, lasts latest; of the rest the later session's values win.",
+    "merge.history": "Events, crashes, tokens and consent come along.",
+    "merge.chains": "A chain of merges ends in one user, in whatever order it arrives.",
+    "merge.into_one_target": "Two merges into one target both land.",
     # 2.4 Time.
     "time.digits": "A stamp has ten or thirteen digits, counted after rounding.",
     "time.unusable": "Any other stamp means server time.",
@@ -135,6 +141,7 @@ RULES = {
     "events.equal": "Two equal events of a batch are two.",
     "events.view": "A visited view is an event.",
     "events.view_left": "A view without visit is time spent on the open one.",
+    "events.view_left_late": "A view that is left after its session's end belongs to its visit.",
     "events.view_seconds": "A view of ten digits of seconds lasted none.",
     "events.view_name": "View names are cut.",
     "events.orientation": "Orientation is a fact and leaves no event.",
@@ -165,12 +172,15 @@ RULES = {
     "crash.manufacturer": "The maker has two spellings.",
     "crash.logs": "Logs may be a list.",
     "crash.images": "Binary images become JSON text.",
+    "crash.version_upgrade": "A resolved group comes back with a crash of a newer version, and only with that.",
     "crash.unreadable": "Unreadable crashes lose nothing else.",
     # 2.10 Location.
     "location.point": "A point is two numbers.",
     "location.malformed": "A malformed point is ignored.",
     "location.without_session": "Explicit places count without a session.",
     "location.opt_out": "An empty location opts out; a missing one says nothing.",
+    "location.address_at_begin": "The address tells the country at a begin, where nothing else did.",
+    "location.fix_outlives_address": "A measured place outlives an address's for seven days.",
     # 2.11 Consent.
     "consent.features": "Consent is yes or no for each feature.",
     "consent.never_blocks": "Consent never keeps a request out.",
@@ -178,6 +188,7 @@ RULES = {
     # 2.12 Push and the rest.
     "push.android": "Android registers with Google or Huawei.",
     "push.ios": "Apple's tokens have an environment, and need it.",
+    "push.token_moves": "A token belongs to whom it was registered for last.",
     "push.none": "A blacklisted or empty token is none.",
     "campaign.kept": "A campaign is kept.",
     "apm.accepted": "Performance traces and advertising ids are accepted, with no effect.",
@@ -192,6 +203,7 @@ RULES = {
     "retries.once": "A retry changes nothing.",
     "retries.interleaved": "Interleaved retries are found.",
     "retries.changing": "Queue length and checksums may change in a retry.",
+    "retries.whole_queue": "A whole queue with merges may come again, in any order.",
     "retries.unstamped": "Without a stamp nothing is taken for a retry.",
     "retries.another_device": "The same words of another device are no retry.",
     # 2.16 Limits.

@@ -84,6 +84,8 @@ def merge_for_sdk(
         survivor_before=_as_json(survivor),
         absorbed_before=_as_json(absorbed),
     )
+    if survivor is not None:  # where the chain went on before this merge arrived, that is another device's user
+        survivor_device_id = survivor["device_id"]
     return _absorb(app_id, survivor, absorbed, survivor_id, survivor_device_id, absorbed_id)
 
 

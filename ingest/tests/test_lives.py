@@ -1,0 +1,296 @@
+"""What becomes of people and devices, request by request, through each of the two doors and into the tables."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from itertools import permutations
+from typing import Any
+from unittest import mock
+from urllib.parse import urlencode
+
+import pytest
+
+from ingest import app_keys, loop_door, pressure
+from ingest.loop_door import LoopDoor
+from ingest.models import IngestRequest
+from ingest.tests import sending
+from ingest.tests.sending import START, apply_all, event_keys_of, sessions_of, user_of
+from ingest.tests.tables import RECEIPTS, dump
+from profiles.access.models import App
+from profiles.access.services import create_app
+from profiles.activity.models import Event
+from profiles.crashes.handling import resolve
+from profiles.crashes.models import CrashGroup, CrashUser
+from profiles.users.models import AppUser, DeviceToken, Merge
+
+pytestmark = pytest.mark.django_db
+
+DAY = 86_400
+AMERICAN_ADDRESS = "8.8.8.8"
+FORM = {b"content-type": b"application/x-www-form-urlencoded", b"user-agent": b""}
+
+Send = Callable[..., None]
+
+
+@pytest.fixture
+def app() -> App:
+    return create_app(name="Kahve")
+
+
+@pytest.fixture(params=["view", "event loop"])
+def send(request: pytest.FixtureRequest) -> Iterator[Send]:
+    """Sends one request through one door: (app, device id, seconds after START, parameters)."""
+    if request.param == "view":
+        yield sending.send
+        return
+    with mock.patch.object(loop_door, "wake"):
+        yield _send_to_loop
+
+
+def _send_to_loop(app: App, device_id: str, at: float = 0.0, **parameters: Any) -> None:
+    app_keys.find(app.key)
+    pressure.current()
+    values = {"app_key": app.key, "device_id": device_id}
+    values["timestamp"] = str(int((START + timedelta(seconds=at)).timestamp() * 1000))
+    values |= {k: json.dumps(v) if isinstance(v, dict | list) else v for k, v in parameters.items()}
+    arrival = LoopDoor().take(b"/i", b"", FORM, urlencode(values).encode(), "10.0.0.7")
+    assert arrival is not None
+    assert LoopDoor().store([arrival]) == [True]
+
+
+def crash(version: str) -> dict[str, Any]:
+    return {
+        "_error": "java.lang.IllegalStateException: no cup\n at com.kahve.Cup.fill(Cup.java:7)",
+        "_os": "Android",
+        "_app_version": version,
+        "_nonfatal": False,
+    }
+
+
+class TestMergedFields:
+    """Field by field, whichever of the two was there last."""
+
+    @pytest.mark.rule("merge.fields")
+    @pytest.mark.parametrize("is_phone_later", [False, True])
+    def test_who_began_the_later_session_wins(self, app: App, send: Send, is_phone_later: bool) -> None:
+        phone_at, elif_at = (1000, 0) if is_phone_later else (0, 1000)
+        details: dict[str, Any] = {"name": "Phone", "email": "p@x.lv", "custom": {"a": 1, "both": "phone", "n": 5}}
+        send(
+            app,
+            "phone",
+            phone_at,
+            begin_session=1,
+            metrics={"_app_version": "1.0", "_carrier": "lmt", "_os": "Android", "_os_version": "14"},
+            user_details=details,
+            consent={"push": True, "views": True},
+            events=[{"key": "x"}],
+            crash=crash("1.0"),
+        )
+        send(app, "phone", phone_at + 60, session_duration=60)
+        details = {"name": "Elif", "username": "elif", "custom": {"b": 2, "both": "elif", "n": 7}}
+        send(
+            app,
+            "elif",
+            elif_at,
+            begin_session=1,
+            metrics={"_app_version": "2.0"},
+            user_details=details,
+            consent={"push": False},
+            events=[{"key": "y"}, {"key": "z"}],
+        )
+        send(app, "elif", elif_at + 30, session_duration=30, end_session=1)
+        apply_all()
+        uid = user_of(app, "elif").uid
+        send(app, "elif", 2000, old_device_id="phone")
+        apply_all()
+        user = user_of(app, "elif")
+        base = "phone" if is_phone_later else "elif"
+        assert not AppUser.objects.filter(app=app, device_id="phone").exists()
+        assert (user.uid, user.is_identified) == (uid, True)
+        hot = user.activity
+        assert (hot.sessions_count, hot.total_seconds, hot.events_count, hot.crashes_count) == (2, 90, 3, 1)
+        assert (hot.first_seen_at, hot.last_seen_at) == (START, START + timedelta(seconds=2000))
+        assert hot.session_started_at == START + timedelta(seconds=1000)
+        assert hot.session_seconds == (60 if is_phone_later else 30)
+        assert (hot.session_ended_at is None) is is_phone_later
+        # Base wins, the other fills.
+        assert user.name == base.capitalize()
+        assert (user.email, user.username) == ("p@x.lv", "elif")
+        assert user.app_version == ("1.0" if is_phone_later else "2.0")
+        assert (user.carrier, user.platform, user.platform_version) == ("Lmt", "Android", "14")
+        assert user.custom == {"a": 1, "b": 2, "both": base, "n": 5 if is_phone_later else 7}
+        assert user.consent == {"push": is_phone_later, "views": True}
+        # History comes along and still says whose it was.
+        assert set(event_keys_of(app, user)) == {"x", "y", "z"}
+        assert [row.count for row in CrashUser.objects.filter(user_id=user.id)] == [1]
+        merge = Merge.objects.get(app=app)
+        assert (merge.user_id, merge.absorbed_device_id) == (user.id, "phone")
+        assert merge.survivor_before is not None
+        assert merge.absorbed_before is not None
+
+    @pytest.mark.rule("identity.former_names")
+    def test_former_names_are_remembered(self, app: App, send: Send) -> None:
+        for at, details in enumerate(
+            ({"username": "elif87", "email": "a@x.lv"}, {"username": "elif"}, {"email": "b@x.lv"}, {"username": ""})
+        ):
+            send(app, "d", at, user_details=details)
+        apply_all()
+        assert user_of(app, "d").former_values.split("\n") == ["elif87", "a@x.lv", "elif"]
+
+
+class TestChains:
+    @pytest.mark.rule("merge.chains")
+    @pytest.mark.parametrize("at_once", [True, False])
+    def test_a_chain_ends_in_one_whatever_arrives_first(self, app: App, send: Send, at_once: bool) -> None:
+        requests: list[tuple[str, float, dict[str, Any]]] = [
+            ("a", 0, {"begin_session": 1, "events": [{"key": "x"}]}),
+            ("b", 5, {"old_device_id": "a", "events": [{"key": "y"}]}),
+            ("c", 10, {"old_device_id": "b", "events": [{"key": "z"}]}),
+        ]
+        for order in permutations(requests):
+            app = create_app(name="Kahve")
+            for device_id, at, parameters in order:
+                send(app, device_id, at, **parameters)
+                if not at_once:
+                    apply_all()
+            apply_all()
+            assert [user.device_id for user in AppUser.objects.filter(app=app)] == ["c"], order
+            user = user_of(app, "c")
+            assert event_keys_of(app, user) == ["x", "y", "z"]
+            assert (user.activity.events_count, user.activity.sessions_count) == (3, 1)
+
+    @pytest.mark.rule("merge.into_one_target")
+    def test_two_merges_into_one_target_both_land(self, app: App, send: Send) -> None:
+        for at, device_id in enumerate(("phone", "tablet", "elif")):
+            send(app, device_id, at, begin_session=1)
+        send(app, "elif", 10, old_device_id="phone")
+        send(app, "elif", 11, old_device_id="tablet")
+        apply_all()
+        assert [user.device_id for user in AppUser.objects.all()] == ["elif"]
+        assert user_of(app, "elif").activity.sessions_count == 3
+
+    @pytest.mark.rule("retries.whole_queue")
+    def test_a_whole_queue_sent_again_changes_nothing(self, app: App, send: Send) -> None:
+        requests: list[tuple[str, float, dict[str, Any]]] = [
+            ("a", 0, {"begin_session": 1, "user_details": {"custom": {"n": {"$inc": 1}, "t": {"$push": "x"}}}}),
+            ("a", 3, {"crash": crash("1.0"), "token_session": 1, "android_token": "t"}),
+            ("b", 5, {"old_device_id": "a", "session_duration": 5}),
+            ("b", 6, {"old_device_id": "b", "events": [{"key": "y"}]}),
+            ("c", 10, {"old_device_id": "b", "end_session": 1}),
+        ]
+        for device_id, at, parameters in requests:
+            send(app, device_id, at, rr=5, **parameters)
+        apply_all()
+        before = dump()
+        for device_id, at, parameters in [*requests, *reversed(requests)]:
+            send(app, device_id, at, rr=0, **parameters)
+            apply_all()
+        assert {table: rows for table, rows in dump().items() if table not in RECEIPTS} == before
+        verdicts = IngestRequest.objects.filter(app=app).values_list("verdict", flat=True)
+        assert sum(verdict == IngestRequest.Verdict.DUPLICATE for verdict in verdicts) == 2 * len(requests)
+
+
+class TestPlace:
+    @pytest.mark.rule("location.fix_outlives_address")
+    def test_a_young_fix_outlives_an_address_and_an_old_one_does_not(self, app: App, send: Send) -> None:
+        send(app, "d", 0, location="56.9, 24.1", country_code="LV", city="Riga")
+        send(app, "d", 6 * DAY, begin_session=1, ip_address=AMERICAN_ADDRESS)
+        apply_all()
+        user = user_of(app, "d")
+        assert (user.country, user.city, user.latitude, user.longitude) == ("LV", "Riga", 56.9, 24.1)
+        send(app, "d", 8 * DAY, begin_session=1, ip_address=AMERICAN_ADDRESS)
+        apply_all()
+        user = user_of(app, "d")
+        assert (user.country, user.city, user.latitude) == ("US", None, None)
+
+    @pytest.mark.rule("location.address_at_begin", "location.opt_out")
+    def test_an_address_counts_at_a_begin_and_only_for_what_was_not_said(self, app: App, send: Send) -> None:
+        send(app, "event", 0, events=[{"key": "x"}], ip_address=AMERICAN_ADDRESS)
+        send(app, "begin", 0, begin_session=1, ip_address=AMERICAN_ADDRESS)
+        send(app, "said", 0, begin_session=1, ip_address=AMERICAN_ADDRESS, country_code="TR", city="Izmir")
+        send(app, "out", 0, begin_session=1, ip_address=AMERICAN_ADDRESS, location="")
+        send(app, "android", 0, begin_session=1, ip=AMERICAN_ADDRESS)
+        apply_all()
+        places = {user.device_id: (user.country, user.city) for user in AppUser.objects.all()}
+        assert places == {
+            "event": (None, None),
+            "begin": ("US", None),
+            "said": ("TR", "Izmir"),
+            "out": (None, None),
+            "android": (None, None),
+        }
+
+
+class TestTokens:
+    @pytest.mark.rule("push.token_moves")
+    @pytest.mark.parametrize("at_once", [True, False])
+    def test_a_token_has_one_owner_the_last(self, app: App, send: Send, at_once: bool) -> None:
+        other = create_app(name="Other")
+        for of, device_id, at in ((app, "a", 0), (other, "a", 0), (app, "b", 1)):
+            send(of, device_id, at, token_session=1, android_token="same", token_provider="FCM")
+            if not at_once:
+                apply_all()
+        apply_all()
+        assert DeviceToken.objects.get(app=app).user_id == user_of(app, "b").id
+        assert DeviceToken.objects.get(app=other).user_id == user_of(other, "a").id
+
+    @pytest.mark.rule("push.token_moves", "merge.history")
+    def test_a_merge_takes_the_tokens_along(self, app: App, send: Send) -> None:
+        send(app, "a", 0, token_session=1, android_token="one")
+        send(app, "b", 0, token_session=1, ios_token="two", test_mode=0)
+        send(app, "b", 1, old_device_id="a")
+        apply_all()
+        assert {(t.token, t.user_id) for t in DeviceToken.objects.all()} == {
+            ("one", user_of(app, "b").id),
+            ("two", user_of(app, "b").id),
+        }
+
+
+@pytest.mark.rule("crash.version_upgrade")
+def test_a_resolved_group_comes_back_with_a_newer_version_only(app: App, send: Send) -> None:
+    for device_id in ("a", "b"):
+        send(app, device_id, 0, crash=crash("1.9"))
+    apply_all()
+    group = CrashGroup.objects.get(app=app)
+    resolve(group=group, version="1.9")
+
+    def state() -> str:
+        apply_all()
+        return str(CrashGroup.objects.get(app=app).state)
+
+    send(app, "a", 10, metrics={"_app_version": "1.10"})
+    assert state() == "resolved"
+    send(app, "b", 20, crash=crash("1.9"))
+    assert state() == "resolved"
+    send(app, "a", 30, crash=crash("1.10"))
+    assert state() == "reoccurred"
+    group = CrashGroup.objects.get(app=app)
+    assert (group.occurrences_count, group.users_count, group.latest_version) == (4, 2, "1.10")
+
+
+class TestViews:
+    @pytest.mark.rule("events.view_left_late")
+    def test_a_view_left_after_the_end_belongs_to_its_visit(self, app: App, send: Send) -> None:
+        visit = {"key": "[CLY]_view", "id": "v1", "segmentation": {"name": "Menu", "visit": 1, "start": 1}}
+        leave = {"key": "[CLY]_view", "id": "v1", "dur": 12, "segmentation": {"name": "Menu"}}
+        send(app, "d", 0, begin_session=1, events=[visit])
+        send(app, "d", 12, end_session=1, session_duration=12)
+        apply_all()
+        send(app, "d", 13, events=[leave])
+        apply_all()
+        event = Event.objects.get(app=app)
+        assert event.duration_seconds == 12
+        assert sessions_of(app) == [(0, 12, True)]
+        assert user_of(app, "d").activity.events_count == 1
+
+    @pytest.mark.rule("identity.strays_of_a_change")
+    def test_strays_of_a_change_of_id_are_neither_visits_nor_sessions(self, app: App, send: Send) -> None:
+        """The old user's end and view come under the new id, just before its begin."""
+        leave = {"key": "[CLY]_view", "dur": 9, "segmentation": {"name": "Menu"}}
+        send(app, "new", 0, end_session=1, session_duration=9)
+        send(app, "new", 0.5, events=[leave])
+        send(app, "new", 1, begin_session=1)
+        apply_all()
+        assert sessions_of(app) == [(1, 0, False)]
+        assert not Event.objects.filter(app=app).exists()
+        assert user_of(app, "new").activity.total_seconds == 9
