@@ -233,6 +233,7 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "countly-profiles",
+        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},  # a frozen one must not hold up a page
     }
 }
 

@@ -13,6 +13,8 @@ from profiles.access.views.sign_in import to_sign_in
 from profiles.crashes.views import symbolicating
 from profiles.privacy import views as privacy_views
 
+handler500 = "countly_profiles.error_pages.broken"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("profiles.api.urls")),  # before the SDKs' addresses, which refuse what they do not know
     path("", include("ingest.urls")),

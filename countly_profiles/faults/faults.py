@@ -6,21 +6,33 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
+import psycopg2
 import redis
 
-from countly_profiles.faults.instance import Instance, children_of, family_of, frozen, send
+from countly_profiles.faults.instance import NAMES, Instance, children_of, family_of, frozen, send
 
 FROZEN_SECONDS = 6.0
-LOST_SECONDS = 25.0  # longer than any pause or timeout between the parts
+LOST_SECONDS = 150.0  # minutes: longer than any pause or timeout between the parts
+LOCKED_SECONDS = 12.0  # longer than the time limit of a page's part
+MOST_WAITING = 300  # requests, where the database is to seem unable to keep up
 TASKS_AT_ONCE = 150
 DISK_MB = 400  # of the small file system: an empty database, its log, and some room
 DISK_RESERVE_MB = 64
 _FILLER = "filler"
 _FILL_BYTES = 1 << 20
+
+
+class Setting(Enum):
+    """The instance that a fault needs."""
+
+    COMMON = "common"
+    SMALL_DISK = "small disk"  # the data directory on a small file system
+    SHORT_QUEUE = "short queue"  # few requests may wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +41,7 @@ class Fault:
 
     name: str
     happen: Callable[[Instance, random.Random], None]
-    is_disk: bool = False  # needs the data directory on a small file system
+    setting: Setting = Setting.COMMON
 
 
 def _kill(name: str) -> Callable[[Instance, random.Random], None]:
@@ -101,6 +113,28 @@ def _freeze_valkey(instance: Instance, _dice: random.Random) -> None:
 def _freeze_postgres(instance: Instance, _dice: random.Random) -> None:
     with frozen(*family_of(instance.process("postgres"))):
         time.sleep(FROZEN_SECONDS)
+
+
+def _lock_events(instance: Instance, _dice: random.Random) -> None:
+    """Lock the events away from everybody: nothing can be applied, and parts of pages run out of time."""
+    with closing(psycopg2.connect(instance.services().database_url)) as connection, connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE profiles_event IN ACCESS EXCLUSIVE MODE")
+        time.sleep(LOCKED_SECONDS)
+
+
+def _let_nothing_be_applied(instance: Instance, _dice: random.Random) -> None:
+    """Let more wait than may: SDKs are asked to come later, for the reason that health tells."""
+    with frozen(*family_of(instance.process("ingest"))):
+        instance.wait_until_intake_is_closed("backlog")
+        time.sleep(FROZEN_SECONDS)
+
+
+def _kill_several(instance: Instance, dice: random.Random) -> None:
+    """Kill three parts within a second."""
+    for name in dice.sample(NAMES, 3):
+        if process := instance.processes().get(name):
+            send(process, signal.SIGKILL)
+        time.sleep(dice.uniform(0.0, 0.5))
 
 
 def _freeze_ingest(instance: Instance, _dice: random.Random) -> None:
@@ -180,15 +214,15 @@ def _second_worker(instance: Instance) -> Iterator[int]:
 
 def _fill_disk_nearly(instance: Instance, _dice: random.Random) -> None:
     """Fill the disk up to the reserve: SDKs are asked to come later, and what was taken is applied."""
-    _with_full_disk(instance, left_bytes=DISK_RESERVE_MB * 1024 * 1024 * 3 // 4)
+    _with_full_disk(instance, left_bytes=DISK_RESERVE_MB * 1024 * 1024 * 3 // 4, reason="disk")
 
 
 def _fill_disk(instance: Instance, _dice: random.Random) -> None:
     """Fill the disk to its last byte."""
-    _with_full_disk(instance, left_bytes=0)
+    _with_full_disk(instance, left_bytes=0, reason="")  # by then the database may not answer either
 
 
-def _with_full_disk(instance: Instance, *, left_bytes: int) -> None:
+def _with_full_disk(instance: Instance, *, left_bytes: int, reason: str) -> None:
     filler = instance.data_dir / _FILLER
     try:
         with filler.open("wb", buffering=0) as file:
@@ -197,7 +231,7 @@ def _with_full_disk(instance: Instance, *, left_bytes: int) -> None:
                     file.write(b"\0" * min(_FILL_BYTES, max(4096, instance.free_bytes() - left_bytes)))
                 except OSError:
                     break
-        instance.wait_until_intake_is_closed()
+        instance.wait_until_intake_is_closed(reason)
         time.sleep(FROZEN_SECONDS)
     finally:
         filler.unlink()
@@ -226,13 +260,16 @@ def all_faults() -> list[Fault]:
         Fault("Valkey frozen", _freeze_valkey),
         Fault("Valkey slow", _delay_valkey),
         Fault("Valkey emptied", _forget_broker),
-        Fault("broker lost for long", _lose_broker),
+        Fault("Valkey lost for minutes", _lose_broker),
         Fault("PostgreSQL frozen", _freeze_postgres),
         Fault("ingest worker frozen", _freeze_ingest),
         Fault("tasks delivered twice", _deliver_tasks_twice),
         Fault("two ingest workers, one killed", _run_second_worker),
-        Fault("disk nearly full", _fill_disk_nearly, is_disk=True),
-        Fault("disk full", _fill_disk, is_disk=True),
+        Fault("events locked", _lock_events),
+        Fault("kill -9 three parts at once", _kill_several),
+        Fault("backlog too long", _let_nothing_be_applied, Setting.SHORT_QUEUE),
+        Fault("disk nearly full", _fill_disk_nearly, Setting.SMALL_DISK),
+        Fault("disk full", _fill_disk, Setting.SMALL_DISK),
     ]
 
 

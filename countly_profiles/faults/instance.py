@@ -27,6 +27,7 @@ _PROC = Path("/proc")
 _START_SECONDS = 120.0
 _END_SECONDS = 120.0
 _LOOK_EVERY_SECONDS = 0.05
+_LOOK_AGAIN_SECONDS = 1.0
 _COME_LATER = 503
 # Part of its command line, by the supervisor's name of a process.
 _MARKS = {
@@ -129,14 +130,24 @@ class Instance:
         return found
 
     def orphans(self) -> list[str]:
-        """Return the command lines of processes of this instance that no longer descend from its supervisor."""
+        """Return the command lines of processes of this instance that no longer descend from its supervisor.
+
+        Looked for twice: what is just being forked or ending belongs to nobody for a moment.
+        """
+        first = self._without_parent()
+        if not first:
+            return []
+        time.sleep(_LOOK_AGAIN_SECONDS)
+        return [line for process, line in self._without_parent().items() if process in first]
+
+    def _without_parent(self) -> dict[int, str]:
         known = {self._supervisor.pid, *_descendants(self._supervisor.pid)} if self._supervisor else set()
         lock = (self.data_dir / "lock").resolve()
-        return [
-            f"{process} {_command_line(process)[:80]}"
+        return {
+            process: f"{process} {_command_line(process)[:80]}"
             for process in _all_processes()
             if process not in known and process != os.getpid() and _holds(process, lock)
-        ]
+        }
 
     def environ_of(self, name: str) -> Mapping[str, str]:
         """Return the environment of one of the processes."""
@@ -167,9 +178,14 @@ class Instance:
         """Return how much room the file system of the data directory has for others than root."""
         return shutil.disk_usage(self.data_dir).free
 
-    def wait_until_intake_is_closed(self) -> None:
-        """Wait until SDKs are told to come later and health says that not all is well."""
-        self.wait_until(lambda: self.health()[0] == _COME_LATER, 10.0, "unwell in its health")
+    def wait_until_intake_is_closed(self, reason: str) -> None:
+        """Wait until SDKs are told to come later and health says so, for this reason if one is given."""
+
+        def is_told() -> bool:
+            status, said = self.health()
+            return status == _COME_LATER and (not reason or said.get("intake") == f"closed: {reason}")
+
+        self.wait_until(is_told, 20.0, "unwell in its health")
         ((key,),) = self.rows("SELECT key FROM profiles_app LIMIT 1")
         self.wait_until(lambda: self.get(f"/i?app_key={key}&device_id=asks")[0] == _COME_LATER, 10.0, "closed for SDKs")
 

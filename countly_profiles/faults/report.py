@@ -13,6 +13,7 @@ _HEAD = (
     "doubled",
     "disordered",
     "503/no answer",
+    "pages ok/late/503/none",
     "s to well",
 )
 _MOST_COMPLAINTS = 10
@@ -46,7 +47,9 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
     found = outcome.findings
     counts = (found.acknowledged, found.applied, found.duplicates, found.lost, found.doubled, found.disordered)
     unanswered = f"{outcome.answers.later}/{outcome.answers.broken}"
-    return (outcome.fault, *map(str, counts), unanswered, f"{outcome.seconds_until_well:.1f}")
+    pages = outcome.pages
+    read = f"{pages[200]}/{outcome.boxes_late}/{pages[503]}/{pages[0]}"
+    return (outcome.fault, *map(str, counts), unanswered, read, f"{outcome.seconds_until_well:.1f}")
 
 
 def _cell(text: str, width: int, column: int) -> str:

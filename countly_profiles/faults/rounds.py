@@ -3,6 +3,7 @@
 import json
 import random
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from countly_profiles.faults.book import Findings
 from countly_profiles.faults.checking import check
 from countly_profiles.faults.faults import Fault
 from countly_profiles.faults.instance import NAMES, Instance, InstanceError
+from countly_profiles.faults.reading import Analyst
 from countly_profiles.faults.traffic import Answers, Person, Traffic
 from profiles.users import keys
 
@@ -42,7 +44,8 @@ class Outcome:
     findings: Findings
     seconds_until_well: float
     answers: Answers = field(default_factory=Answers)
-    is_health_told: bool = False  # the heartbeat said at least once that not all is well
+    pages: Counter[int] = field(default_factory=Counter)  # how often an analyst was answered so; 0 is no answer
+    boxes_late: int = 0  # pages with a part that said that it took too long
 
     @property
     def is_good(self) -> bool:
@@ -74,9 +77,9 @@ class Rounds:
             requests_per_second=self._load.requests_per_second,
             seed=seed,
         )
-        complaints: list[str] = []
+        analyst = Analyst(self._instance, self._app_public_id, seed)
         longest = 0.0
-        with _running(traffic):
+        with _running(traffic), _running(analyst):
             for fault in faults:
                 time.sleep(dice.uniform(0.5, 1.5) * self._load.seconds_before)
                 fault.happen(self._instance, dice)
@@ -84,10 +87,10 @@ class Rounds:
             time.sleep(self._load.seconds_after)
         self._instance.wait_until(self._is_backlog_empty, _WAIT_SECONDS, "done with its backlog")
         findings = check(self._instance, self._app_public_id, [person.book for person in people])
-        findings.complaints += complaints
         findings.complaints += [f"orphan: {line}" for line in self._instance.orphans()]
         findings.complaints += [f"answered: {text}" for text in traffic.answers.unlike_success]
-        return Outcome(label, findings, longest, traffic.answers)
+        findings.complaints += [f"{times} pages broke or hung: {page}" for page, times in analyst.broke.items()]
+        return Outcome(label, findings, longest, traffic.answers, analyst.statuses, analyst.boxes_late)
 
     def _seconds_until_well(self) -> float:
         """Measure how long it takes until all processes are there, health is good, and a request is soon applied."""
@@ -128,9 +131,9 @@ class Rounds:
 
 
 @contextmanager
-def _running(traffic: Traffic) -> Iterator[None]:
-    traffic.start()
+def _running(somebody: Traffic | Analyst) -> Iterator[None]:
+    somebody.start()
     try:
         yield
     finally:
-        traffic.stop()
+        somebody.stop()

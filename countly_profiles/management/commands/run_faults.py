@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from countly_profiles.faults.faults import DISK_MB, DISK_RESERVE_MB, Fault, all_faults
+from countly_profiles.faults.faults import DISK_MB, DISK_RESERVE_MB, MOST_WAITING, Fault, Setting, all_faults
 from countly_profiles.faults.instance import InstanceError
 from countly_profiles.faults.places import can_make_small_disk, running_instance
 from countly_profiles.faults.report import table
@@ -33,8 +33,10 @@ class Command(BaseCommand):
         self.stdout.write(f"Seed {seed}")
         load = Load(requests_per_second=options["rate"])
         chosen = [fault for fault in all_faults() if any(part in fault.name for part in options["only"].split(","))]
-        outcomes = self._run([fault for fault in chosen if not fault.is_disk], seed, load)
-        on_small_disk = [fault for fault in chosen if fault.is_disk]
+        by_setting = {setting: [fault for fault in chosen if fault.setting is setting] for setting in Setting}
+        outcomes = self._run(by_setting[Setting.COMMON], seed, load)
+        outcomes += self._run(by_setting[Setting.SHORT_QUEUE], seed, load, MOST_WAITING=str(MOST_WAITING))
+        on_small_disk = by_setting[Setting.SMALL_DISK]
         if on_small_disk and can_make_small_disk():
             outcomes += self._run(on_small_disk, seed, load, disk_mb=DISK_MB, MIN_FREE_DISK_MB=str(DISK_RESERVE_MB))
         elif on_small_disk:

@@ -3,6 +3,7 @@
 import re
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 from django.core.cache import cache
@@ -11,6 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.text import slugify
 from django.views.decorators.http import require_POST, require_safe
+from redis.exceptions import RedisError
 
 from profiles.access import audit
 from profiles.access.models import App
@@ -92,7 +94,10 @@ def progress(request: HttpRequest, app: App) -> HttpResponse:
     """Say how far the person's own export of this `token` is."""
     token = request.GET.get("token", "")
     key = _progress_key(request, token)
-    told = cache.get(key) if key else None
+    try:
+        told = cache.get(key) if key else None
+    except RedisError:
+        told = None
     return render(request, "directory/_export_progress.html", {"app": app, "token": token, "progress": told})
 
 
@@ -106,7 +111,9 @@ def _tell(key: str, written: int, count: int, *, is_done: bool) -> None:
     if key:
         share = 1.0 if is_done or not count else min(written / count, 1.0)
         told = {"written": written, "count": count, "share": share, "is_done": is_done}
-        cache.set(key, told, PROGRESS_KEPT_SECONDS)
+        # How far an export is may be forgotten, the export itself goes on.
+        with suppress(RedisError):
+            cache.set(key, told, PROGRESS_KEPT_SECONDS)
 
 
 def _progress_key(request: HttpRequest, token: str) -> str:
