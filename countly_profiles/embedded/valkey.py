@@ -25,14 +25,17 @@ class ValkeyServer:
         return f"unix://{self._socket}"
 
     def command(self) -> list[str | Path]:
-        """Return the command line. Nothing is evicted: this is a broker before it is a cache."""
+        """Return the command line. Nothing is evicted: this is a broker before it is a cache.
+
+        Nothing is written to disk either: the database knows what is to be done, sweeps find it. With a log to write, a
+        full disk made every command fail and every worker end.
+        """
         options = {
             "port": "0",
             "unixsocket": str(self._socket),
             "unixsocketperm": "700",
             "dir": str(self.data),
-            "appendonly": "yes",
-            "appendfsync": "everysec",
+            "appendonly": "no",
             "save": "",
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
@@ -40,7 +43,7 @@ class ValkeyServer:
         return [self.program, *(part for name, value in options.items() for part in (f"--{name}", value))]
 
     def is_ready(self) -> bool:
-        """Tell whether the server answers and has read its log."""
+        """Tell whether the server answers."""
         client = redis.Redis.from_url(self.url())
         try:
             return bool(client.ping())

@@ -218,7 +218,7 @@ def _fill_disk_nearly(instance: Instance, _dice: random.Random) -> None:
 
 
 def _fill_disk(instance: Instance, _dice: random.Random) -> None:
-    """Fill the disk to its last byte."""
+    """Fill the disk to its last byte: of the database, of logs and of whatever else is written there."""
     _with_full_disk(instance, left_bytes=0, reason="")  # by then the database may not answer either
 
 

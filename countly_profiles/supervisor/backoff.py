@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _FIRST_SECONDS = 0.5
-_LONGEST_SECONDS = 30.0
+_LONGEST_SECONDS = 5.0  # what kept a process from running may be over any moment, and then all is to be well soon
 # A process that ran this long was healthy: its end is a new failure, not one of a series.
 _HEALTHY_SECONDS = 10.0
 
@@ -14,5 +14,5 @@ def failures_after(previous_failures: int, *, ran_seconds: float) -> int:
 
 
 def restart_delay(failures: int) -> float:
-    """Return seconds to wait after so many failures in a row: half a second, doubled each time, to half a minute."""
+    """Return seconds to wait after so many failures in a row: half a second, doubled each time, to five seconds."""
     return min(_FIRST_SECONDS * 2.0 ** min(failures - 1, 10), _LONGEST_SECONDS)

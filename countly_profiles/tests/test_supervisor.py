@@ -26,7 +26,7 @@ def a_child(directory: Path, code: str, **settings: float) -> Child:
 
 
 def test_pauses_double_up_to_half_a_minute() -> None:
-    assert [restart_delay(failures) for failures in (1, 2, 3, 7, 100)] == [0.5, 1.0, 2.0, 30.0, 30.0]
+    assert [restart_delay(failures) for failures in (1, 2, 3, 7, 100)] == [0.5, 1.0, 2.0, 5.0, 5.0]
 
 
 def test_a_long_run_ends_a_series_of_failures() -> None:

@@ -7,9 +7,11 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.http import QueryDict
 from django.test import Client
 from django.urls import reverse
+from redis.exceptions import RedisError
 
 from profiles.access.models import App, AppTotals, AuditEntry, Membership
 from profiles.directory.audience import Audience, count_users, users_of
@@ -127,3 +129,13 @@ def test_only_analysts_export(people: People) -> None:
     Membership.objects.filter(user=people.bob).update(role=Membership.Role.ANALYST)
     client.force_login(people.bob)
     assert client.get(_address(people.app, "export") + "?everyone=1").status_code == 200
+
+
+def test_an_export_does_not_need_the_broker(people: People, alice: Client, settings: Any) -> None:
+    redis = "django.core.cache.backends.redis.RedisCache"
+    settings.CACHES = {"default": {"BACKEND": redis, "LOCATION": "unix:///nowhere/valkey.sock"}}
+    with pytest.raises(RedisError):
+        cache.get("anything")
+    token = "0123456789abcdef"
+    assert _file(alice, people.app, f"format=csv&token={token}").count("\n") >= 9
+    assert alice.get(_address(people.app, "export_progress"), {"token": token}).status_code == 200
