@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
 
@@ -14,7 +14,7 @@ handler500 = error_pages.broken
 _FAULTS = {"away": OperationalError("gone"), "closed": InterfaceError("closed"), "bug": ValueError("a bug")}
 
 
-def break_down(_request: HttpRequest, name: str) -> None:
+def break_down(_request: HttpRequest, name: str) -> HttpResponse:
     raise _FAULTS[name]
 
 
