@@ -12,6 +12,7 @@ class IngestConfig(AppConfig):
     verbose_name = "Ingest"
 
     def ready(self) -> None:
-        """Let the deletion of an app reach what waits here; models can be imported from now on."""
+        """Let the deletion of an app reach what waits here, and users' pages show raw requests."""
         forget_app = import_module("ingest.inbox").forget_app
         import_module("profiles.privacy.app_erasure").register_inbox(forget_app)
+        import_module("ingest.lens")

@@ -30,6 +30,7 @@ class Choices:
     older_than: Cursor | None = None
     newer_than: Cursor | None = None
     events: Cursor | None = None
+    requests: Cursor | None = None
     unit: Unit | None = None
     clock: str = APP_CLOCK
     search: str = ""
@@ -45,6 +46,7 @@ class Choices:
             "older": cursor_text(self.older_than) if self.older_than else "",
             "newer": cursor_text(self.newer_than) if self.newer_than else "",
             "events": cursor_text(self.events) if self.events else "",
+            "requests": cursor_text(self.requests) if self.requests else "",
             "unit": self.unit or "",
             "clock": "" if self.clock == APP_CLOCK else self.clock,
             "property": self.search,
@@ -76,6 +78,7 @@ def read_choices(query: QueryDict) -> Choices:
         older_than=read_cursor(query.get("older", "")),
         newer_than=read_cursor(query.get("newer", "")),
         events=read_cursor(query.get("events", "")),
+        requests=read_cursor(query.get("requests", "")),
         unit=Unit(unit) if unit in set(Unit) else None,
         clock=USER_CLOCK if query.get("clock") == USER_CLOCK else APP_CLOCK,
         search=query.get("property", "").replace("\x00", "").strip()[:_LONGEST_SEARCH],

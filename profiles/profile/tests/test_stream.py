@@ -142,6 +142,3 @@ def test_somebody_reads_the_stream(people: People, user: AppUser, open_page: Ope
         page.goto(page.url.partition("?")[0])
         assert page.evaluate("document.documentElement.scrollWidth") == 390
         assert_accessible(page)
-        page.screenshot(path="/tmp/lead/stream-phone.png")
-        page.set_viewport_size({"width": 1440, "height": 900})
-        page.screenshot(path="/tmp/lead/stream-wide.png")
