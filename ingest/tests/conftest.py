@@ -4,6 +4,7 @@ import pytest
 from _pytest.config import create_terminal_writer
 
 from ingest.tests.rules import RULES, rule_holders
+from ingest.tests.traps import DECISIONS, EDGES
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,4 +22,8 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         reporter.line(f"{slug}: {words}")
         for test in tests.get(slug, ["(no test)"]):
             reporter.line(f"    {test}")
+    for number, slugs in EDGES.items():
+        reporter.line(f"edge {number}: {', '.join(slugs)}")
+    for topic, slugs in DECISIONS.items():
+        reporter.line(f"decision on {topic}: {', '.join(slugs)}")
     return 0

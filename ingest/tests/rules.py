@@ -77,6 +77,7 @@ RULES = {
     "base.ip_address": "An address in the request wins over the connection's.",
     "base.ip_ignored": "Android's ip does not count.",
     "base.no_meta": "A request without meta leaves times and SDK alone.",
+    "base.unknown": "Parameters that nobody knows are ignored.",
     "base.flags": "Switches of zero and false are off.",
     # 2.2 Identity.
     "identity.uid": "Short ids follow the order of first contact, in base 62.",
@@ -100,6 +101,8 @@ RULES = {
     "merge.fields": "Counts add up, firsts are earliest, lasts latest; of the rest the later session's values win.",
     "merge.history": "Events, crashes, tokens and consent come along.",
     "merge.chains": "A chain of merges ends in one user, in whatever order it arrives.",
+    "merge.undone": "A merge is a row with both as they were, and is undone as if it had never been.",
+    "merge.any_tree": "Any tree of merges, in any order of arrival and with retries, ends in one user who has all.",
     "merge.into_one_target": "Two merges into one target both land.",
     # 2.4 Time.
     "time.digits": "A stamp has ten or thirteen digits, counted after rounding.",
@@ -139,6 +142,8 @@ RULES = {
     "events.ids": "Ids of events and views are kept as sent.",
     "events.unreadable": "Unreadable events lose nothing else.",
     "events.equal": "Two equal events of a batch are two.",
+    "events.reserved": "A reserved key that nobody knows is dropped, and noted.",
+    "events.session": "An event belongs to the session it happened in, however late it comes; it begins none.",
     "events.view": "A visited view is an event.",
     "events.view_left": "A view without visit is time spent on the open one.",
     "events.view_left_late": "A view that is left after its session's end belongs to its visit.",
@@ -168,6 +173,7 @@ RULES = {
     "crash.required": "A crash without error, version or platform is none.",
     "crash.web_platform": "A browser's platform is in its user agent.",
     "crash.fatal": "A crash is fatal unless it says otherwise.",
+    "crash.fatal_apart": "One stack, fatal and not fatal, is two groups.",
     "crash.flags": "Flags come as booleans, texts and numbers.",
     "crash.manufacturer": "The maker has two spellings.",
     "crash.logs": "Logs may be a list.",

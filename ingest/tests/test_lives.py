@@ -18,7 +18,8 @@ from ingest.tests.sending import START, apply_all, event_keys_of, sessions_of, u
 from ingest.tests.tables import RECEIPTS, dump
 from profiles.access.models import App
 from profiles.access.services import create_app
-from profiles.activity.models import Event
+from profiles.activity.models import Event, Session
+from profiles.activity.querysets import span_of, with_spans
 from profiles.crashes.handling import resolve
 from profiles.crashes.models import CrashGroup, CrashUser
 from profiles.users.models import AppUser, DeviceToken, Merge
@@ -266,6 +267,44 @@ def test_a_resolved_group_comes_back_with_a_newer_version_only(app: App, send: S
     assert state() == "reoccurred"
     group = CrashGroup.objects.get(app=app)
     assert (group.occurrences_count, group.users_count, group.latest_version) == (4, 2, "1.10")
+
+
+@pytest.mark.rule("crash.fatal_apart")
+def test_one_stack_fatal_and_not_is_two_groups(app: App, send: Send) -> None:
+    for at, nonfatal in enumerate((False, "true", True, "false")):
+        send(app, "d", at, crash=crash("1") | {"_nonfatal": nonfatal})
+    apply_all()
+    groups = CrashGroup.objects.filter(app=app).order_by("is_fatal")
+    assert [(group.is_fatal, group.occurrences_count) for group in groups] == [(False, 2), (True, 2)]
+
+
+@pytest.mark.rule("base.unknown")
+def test_unknown_parameters_are_ignored(app: App, send: Send) -> None:
+    send(app, "d", 0, begin_session=1, av="9", session_id=7, dr=1, hello="world", _proto_={"a": 1})
+    apply_all()
+    assert sessions_of(app) == [(0, 0, False)]
+    assert user_of(app, "d").app_version is None
+    assert IngestRequest.objects.get(app=app).verdict == IngestRequest.Verdict.APPLIED
+
+
+@pytest.mark.rule("events.session")
+def test_events_belong_to_the_session_that_they_happened_in(app: App, send: Send) -> None:
+    send(app, "d", 5000, events=[{"key": "late"}])
+    apply_all()
+    assert sessions_of(app) == []
+    send(app, "d", 1000, begin_session=1)
+    send(app, "d", 60, end_session=1, session_duration=60)
+    send(app, "d", 0, begin_session=1)
+    stamp = int(START.timestamp() * 1000)
+    keys = {"before": -5, "first": 30, "just after": 70, "between": 500, "second": 1010}
+    events = [{"key": key, "timestamp": stamp + at * 1000} for key, at in keys.items()]
+    send(app, "d", 1100, events=events)
+    apply_all()
+    inside = []
+    for span in map(span_of, with_spans(Session.objects.filter(app=app)).order_by("started_at")):
+        found = Event.objects.filter(app=app, occurred_at__gte=span.start, occurred_at__lt=span.end)
+        inside.append(set(found.values_list("key__key", flat=True)))
+    assert inside == [{"first", "just after"}, {"second"}]
 
 
 class TestViews:

@@ -310,6 +310,33 @@ def _people(app: App) -> list[tuple[Any, ...]]:
     )
 
 
+@pytest.mark.rule("merge.any_tree")
+@_one_at_a_time
+@given(parents=st.lists(st.integers(0, 3), min_size=1, max_size=4), data=st.data(), batch=st.integers(1, 12))
+def test_any_tree_of_merges_ends_in_one_user(parents: list[int], data: st.DataObject, batch: int) -> None:
+    """Device n + 1 is merged into an earlier one, after all that were merged into it."""
+    devices = range(len(parents) + 1)
+    requests: list[tuple[str, float, dict[str, Any]]] = [
+        (f"device {n}", n * 100, {"begin_session": 1, "events": [{"key": f"event {n}"}]}) for n in devices
+    ]
+    for n, parent in enumerate(parents, 1):
+        merged_at = 1000 - n  # so that the later devices, which may hang on this one, are merged before
+        requests.append((f"device {min(parent, n - 1)}", merged_at, {"old_device_id": f"device {n}"}))
+    retries = data.draw(st.lists(st.sampled_from(requests), max_size=4), "retries")
+    app = create_app(name="Kahve")
+    for number, (device_id, at, parameters) in enumerate(data.draw(st.permutations([*requests, *retries])), 1):
+        send(app, device_id, at, **parameters)
+        if number % batch == 0:
+            apply_all()
+    apply_all()
+    [user] = AppUser.objects.filter(app=app)
+    assert user.device_id == "device 0"
+    row = UserActivity.objects.get(app=app)
+    assert (row.sessions_count, row.events_count) == (len(devices), len(devices))
+    keys = Event.objects.filter(user_id=user.id).values_list("key__key", flat=True)
+    assert sorted(keys) == [f"event {n}" for n in devices]
+
+
 @pytest.mark.rule("merge.late_data")
 def test_data_stamped_before_a_merge_belongs_to_the_survivor_in_either_order() -> None:
     for orders in ([0, 1, 2], [1, 0, 2], [1, 2, 0]):

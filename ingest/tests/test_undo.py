@@ -164,6 +164,7 @@ def _app_counts(app: App) -> list[Any]:
     return [sum(one.users for one in totals), sum(one.identified for one in totals), sorted(groups)]
 
 
+@pytest.mark.rule("merge.undone")
 @_one_at_a_time
 @given(
     history=st.lists(st.tuples(st.integers(0, 90), _sent), min_size=3, max_size=12, unique_by=lambda sent: sent[0]),

@@ -33,7 +33,7 @@ def test_keys_are_clean(written: JsonValue, key: str) -> None:
     assert [e.key for e in sent(events=[{"key": written}]).events] == [key]
 
 
-@pytest.mark.rule("events.keys")
+@pytest.mark.rule("events.keys", "events.reserved")
 @pytest.mark.parametrize(
     ("item", "note"),
     [

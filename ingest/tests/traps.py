@@ -1,0 +1,96 @@
+"""The edge behaviours (6) and the decisions (7) of Countly's protocol, as their document numbers and names them.
+
+Each is held by one or more rules of `ingest.tests.rules`, and these by their tests.
+"""
+
+EDGES: dict[int, tuple[str, ...]] = {
+    # Answers and delivery.
+    1: ("answers.no_checksum", "answers.wrong_checksum"),
+    2: ("answers.malformed_is_success",),
+    3: ("delivery.queue_never_blocked", "reads.minimal"),
+    4: ("answers.missing_identity", "answers.unknown_app"),
+    5: ("reads.ab_never_fails",),
+    6: ("door.prefix_and_slash", "parameters.url_wins"),
+    7: ("reads.create_profile",),
+    8: ("reads.config_never_silences",),
+    # Identity.
+    9: ("identity.identified",),
+    10: ("identity.any_characters", "identity.text"),
+    11: ("merge.late_data",),
+    12: ("merge.fields",),
+    13: ("merge.rename", "merge.retry", "merge.another_id"),
+    14: ("identity.strays_of_a_change",),
+    15: ("answers.zero_idfa",),
+    # Time.
+    16: ("time.digits",),
+    17: ("time.future", "time.past", "sessions.any_order"),
+    18: ("sessions.table", "sessions.any_order"),
+    19: ("sessions.table",),
+    20: ("time.zone", "time.sunday", "time.event"),
+    21: ("time.unusable", "bulk.captured"),
+    22: ("bulk.captured",),
+    # Sessions.
+    23: ("base.flags",),
+    24: ("sessions.seconds",),
+    25: ("sessions.table",),
+    26: ("sessions.web_without_cookie",),
+    27: ("sessions.table",),
+    28: ("events.view_left_late",),
+    29: ("sessions.table", "retries.unstamped"),
+    30: ("events.session",),
+    31: ("sessions.table",),
+    # Events.
+    32: ("events.count", "events.missing_is_none"),
+    33: ("events.view", "events.view_left"),
+    34: ("events.orientation", "events.reserved"),
+    35: ("events.segmentation",),
+    36: ("events.keys", "metrics.facts"),
+    37: ("events.ids",),
+    # User details.
+    38: ("details.delete", "details.zero_is_value"),
+    39: ("details.modifiers", "details.modifier_order"),
+    40: ("details.modifiers",),
+    41: ("details.modifier_misfit",),
+    42: ("details.unknown",),
+    43: ("details.picture", "details.picture_content", "details.web_upload"),
+    44: ("details.birth_year", "details.types"),
+    45: ("consent.never_blocks",),
+    # Metrics, location, crash.
+    46: ("metrics.any_request",),
+    47: ("base.ip_ignored", "base.ip_address"),
+    48: ("crash.manufacturer",),
+    49: ("metrics.facts",),
+    50: ("location.opt_out", "location.malformed"),
+    51: ("crash.required", "crash.web_platform"),
+    52: ("crash.fatal", "crash.fatal_apart"),
+    53: ("identity.nobodys", "health.no_session"),
+    # Checksum, dedupe.
+    54: ("checksum.unsalted",),
+    55: ("checksum.case", "retries.changing"),
+    56: ("retries.interleaved",),
+    57: ("events.equal", "retries.unstamped"),
+    58: ("checksum.raw_bytes",),
+}
+
+DECISIONS: dict[str, tuple[str, ...]] = {
+    "Permanent faults": ("answers.missing_identity", "answers.unknown_app", "answers.wrong_checksum"),
+    "Storage escape of dots": ("metrics.facts", "events.keys"),
+    "Profile key, uid": ("identity.text", "identity.uid"),
+    "uid on a rename": ("merge.rename",),
+    "Old id after a merge": ("merge.late_data",),
+    "Merge of custom": ("merge.fields", "merge.undone"),
+    "Merge and concurrent requests": ("merge.chains", "merge.any_tree", "merge.into_one_target"),
+    "Dedupe": ("retries.once", "retries.interleaved", "retries.changing", "retries.unstamped", "retries.whole_queue"),
+    "Sessions": ("sessions.table", "sessions.any_order"),
+    "Event and session": ("events.session",),
+    "Duration cap": ("sessions.seconds",),
+    "Bulk": ("bulk.in_order", "bulk.bad_items_skipped"),
+    "JSON body": ("parameters.json_body",),
+    "Text metrics": ("metrics.facts",),
+    "Unknown parameters and keys": ("base.unknown", "details.unknown", "events.reserved"),
+    "Body size": ("answers.too_large",),
+    "Picture": ("details.picture_content",),
+    "/o/sdk with an unknown method": ("reads.unknown_method", "reads.ab_never_fails"),
+    "Limits": ("limits.events", "limits.segmentation", "limits.noted"),
+    "Order inside one request": ("order.parameters_together",),
+}
