@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning as Caution, register
 
 from countly_profiles import services
+from ingest.geography import fault_of
 
 _MAX_MODE = 0o077  # nobody but the owner
 
@@ -67,3 +68,18 @@ def check_deployment(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[
             )
         )
     return found
+
+
+@register(Tags.files)
+def check_places(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """Return what is wrong with the database of places, if one is named."""
+    fault = fault_of(settings.GEOIP_PATH) if settings.GEOIP_PATH else ""
+    if not fault:
+        return []
+    return [
+        Caution(
+            f"GEOIP_PATH cannot be used, so users get countries and no cities: {fault}",
+            hint="Name a file in MaxMind's format that the server's user can read.",
+            id="countly_profiles.W007",
+        )
+    ]

@@ -150,6 +150,8 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 
 MEDIA_ROOT = env.directory("MEDIA_ROOT", DATA_DIR / "media")  # pictures; served by a view that asks who looks
+# A database of places in MaxMind's format (GeoLite2-City.mmdb, say): cities of IP addresses; without it, countries.
+GEOIP_PATH = env.text("GEOIP_PATH")
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = env.directory("STATIC_ROOT", DATA_DIR / "static")

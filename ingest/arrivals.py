@@ -1,10 +1,6 @@
 """What is kept of a request, whichever way it came in."""
 
-import ipaddress
 from datetime import UTC, datetime
-from functools import lru_cache
-
-from django.conf import settings
 
 from ingest.app_keys import KnownApp
 from ingest.inbox import Arrival
@@ -12,7 +8,6 @@ from ingest.wire.checksum import has_valid_checksum
 from profiles.users import keys
 
 _HEADER_CHARACTERS = 1024
-_ADDRESSES_REMEMBERED = 4096  # a device sends many requests, a proxy all of them
 
 
 def arrival(
@@ -34,25 +29,6 @@ def arrival(
 def is_signed_right(app: KnownApp, query: bytes, body: bytes, content_type: str) -> bool:
     """Tell whether a request is signed as the app wants it, if it wants it signed."""
     return not app.salts or any(has_valid_checksum(query, body, content_type, salt) for salt in app.salts)
-
-
-def client_address(connected: str, *, forwarded: str, real_ip: str) -> str:
-    """Return the client's IP address. What proxies say of it is believed only where the settings say there is one."""
-    told = ""
-    if settings.IS_BEHIND_PROXY:
-        told = forwarded.partition(",")[0].strip() or real_ip.strip()
-    return _address(told, connected)
-
-
-@lru_cache(_ADDRESSES_REMEMBERED)
-def _address(told: str, connected: str) -> str:
-    """Return the first of the two that is an IP address, with or without a port, or nothing."""
-    for candidate in (told, told.rpartition(":")[0].strip("[]"), connected):
-        try:
-            return str(ipaddress.ip_address(candidate))
-        except ValueError:
-            continue
-    return ""
 
 
 def _stored_text(text: str) -> str:

@@ -13,7 +13,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from ingest.app_keys import KnownApp
-from ingest.geography import country_of
+from ingest.geography import place_of
 from ingest.inbox import Waiting
 from ingest.wire.crash import CrashReport
 from ingest.wire.details import UserDetails
@@ -199,7 +199,7 @@ class Folder:
         self._change(profile, said)
 
     def _place(self, item: Understood, profile: dict[str, Any]) -> None:
-        """Take over the place that was said, else the country of the address at the begin of a session."""
+        """Take over the place that was said; at the begin of a session its address tells what was not."""
         request, said = item.request, item.request.location
         known_at = profile["place_at"]
         if known_at is not None and request.at < known_at:
@@ -220,13 +220,12 @@ class Folder:
                 )
                 if value is not None
             }
-        if request.begin_session and not (said is not None and said.is_opted_out) and "country" not in place:
-            country = country_of(request.ip) if request.ip else None
+        if request.begin_session and not (said is not None and said.is_opted_out):
             has_fresh_fix = (
                 profile["latitude"] is not None and known_at is not None and request.at - known_at < GPS_OUTLIVES_IP
             )
-            if country is not None and country != profile["country"] and not has_fresh_fix:
-                place = {"region": None, "city": None, "latitude": None, "longitude": None, "country": country} | place
+            if not has_fresh_fix:
+                place = _with_place_of_address(item, profile, place)
         place = {name: value for name, value in place.items() if _keeps(item.app, name) or value is None}
         if place:
             self._change(profile, place | {"place_at": request.at})
@@ -397,6 +396,22 @@ class Folder:
 def _keeps(app: KnownApp, part: str) -> bool:
     """Tell whether an app wants this part of a place known."""
     return app.keeps_country if part == "country" else app.keeps_city
+
+
+def _with_place_of_address(item: Understood, profile: Mapping[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+    """Return what was said of a place, with what the address tells beside it if the two do not contradict each other.
+
+    A region and city that are guessed never stand beside a city or coordinates that were said.
+    """
+    found = place_of(item.request.ip) if item.request.ip else None
+    if found is None or said.get("country", found.country) != found.country:
+        return said
+    guessed: dict[str, Any] = {"country": found.country}
+    if found.city is not None and item.app.keeps_city and not {"region", "city", "latitude"} & said.keys():
+        guessed |= {"region": found.region, "city": found.city}
+    if all(profile[name] == value for name, value in guessed.items()):
+        return said
+    return dict.fromkeys(("region", "city", "latitude", "longitude")) | guessed | said
 
 
 def _with_picture(item: Understood) -> UserDetails | None:

@@ -13,10 +13,11 @@ from django.db import DataError, Error, connection
 from django.http import HttpResponse
 
 from ingest import answers, app_keys, inbox, pressure, rates
-from ingest.arrivals import arrival, client_address, is_signed_right
+from ingest.arrivals import arrival, is_signed_right
 from ingest.inbox import Arrival
 from ingest.wake import wake
 from ingest.wire.identity import peek
+from profiles.access.origin import believed_address
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class LoopDoor:
             body=body,
             content_type=content_type,
             user_agent=headers.get(b"user-agent", b"").decode("latin-1"),
-            ip=client_address(
+            ip=believed_address(
                 connected,
                 forwarded=headers.get(b"x-forwarded-for", b"").decode("latin-1"),
                 real_ip=headers.get(b"x-real-ip", b"").decode("latin-1"),

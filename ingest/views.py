@@ -15,13 +15,14 @@ from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
 from ingest import answers, app_keys, inbox, pressure, rates, sdk_reads
-from ingest.arrivals import arrival, client_address, is_signed_right
+from ingest.arrivals import arrival, is_signed_right
 from ingest.wake import wake
 from ingest.wire import bulk
 from ingest.wire.identity import Identity, peek
 from ingest.wire.parameters import read_some_parameters
 from ingest.wire.refusal import Refusal
 from ingest.wire.values import as_text
+from profiles.access.origin import client_address
 from profiles.users import keys
 
 log = logging.getLogger(__name__)
@@ -271,17 +272,14 @@ def _arrival(
     request: HttpRequest, app: app_keys.KnownApp, device_id: str, query: bytes, body: bytes, content_type: str
 ) -> inbox.Arrival:
     """Return what is kept of a request."""
-    said = request.META.get
     return arrival(
         app,
         device_id,
         query=query,
         body=body,
         content_type=content_type,
-        user_agent=said("HTTP_USER_AGENT", ""),
-        ip=client_address(
-            said("REMOTE_ADDR", ""), forwarded=said("HTTP_X_FORWARDED_FOR", ""), real_ip=said("HTTP_X_REAL_IP", "")
-        ),
+        user_agent=request.META.get("HTTP_USER_AGENT", ""),
+        ip=client_address(request),
     )
 
 
