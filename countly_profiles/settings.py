@@ -10,7 +10,7 @@ import django_stubs_ext
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from countly_profiles import env, logs, services
+from countly_profiles import env, logs, media, services
 
 django_stubs_ext.monkeypatch()  # so that ModelAdmin[App] may be written, as type checkers want it
 
@@ -157,7 +157,14 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = env.directory("STATIC_ROOT", DATA_DIR / "static")
 WHITENOISE_USE_FINDERS = env.flag("STATIC_FROM_SOURCE", default=DEBUG)
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": media.storage(
+        bucket=env.text("S3_BUCKET"),
+        endpoint=env.text("S3_ENDPOINT"),
+        region=env.text("S3_REGION"),
+        access_key=env.text("S3_ACCESS_KEY"),
+        secret_key=env.text("S3_SECRET_KEY"),
+        prefix=env.text("S3_PREFIX"),
+    ),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 

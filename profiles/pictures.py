@@ -4,14 +4,19 @@ Nothing of an uploaded file survives but its pixels: no script, metadata or seco
 """
 
 import io
+import logging
 import re
 from collections.abc import Iterable
 from hashlib import sha1
 
+from botocore.exceptions import BotoCoreError, ClientError
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+log = logging.getLogger(__name__)
+
+_FAULTS = (OSError, BotoCoreError, ClientError)  # of a disk, or of a store that speaks S3
 SIDE = 150  # pixels, as Countly keeps them
 MOST_PIXELS = 40_000_000  # what a phone's camera takes; more is an attack on our memory
 _FORMATS = ("PNG", "JPEG", "GIF")
@@ -39,7 +44,7 @@ def thumbnail(content: bytes) -> bytes | None:
 
 
 def store(app_public_id: str, content: bytes, *, owner: str) -> str | None:
-    """Keep a picture and return its address on this server, or None if it is none.
+    """Keep a picture and return its address on this server, or None if it is none or the storage does not take it.
 
     Same pixels of the same owner, same address; of two owners, two: one can be forgotten without the other.
     """
@@ -48,19 +53,29 @@ def store(app_public_id: str, content: bytes, *, owner: str) -> str | None:
         return None
     name = f"{sha1(owner.encode() + small, usedforsecurity=False).hexdigest()}.jpg"
     path = _path(app_public_id, name)
-    if not default_storage.exists(path):
-        default_storage.save(path, ContentFile(small))
+    try:
+        if not default_storage.exists(path):
+            default_storage.save(path, ContentFile(small))
+    except _FAULTS as fault:  # costs the picture, not what came with it
+        log.error("picture_not_stored", extra={"fault": type(fault).__name__})  # noqa: TRY400 - a trace may quote
+        return None
     return f"/apps/{app_public_id}/pictures/{name}"
 
 
 def load(app_public_id: str, name: str) -> bytes | None:
-    """Return the picture of this name, or None."""
+    """Return the picture of this name, or None where there is none, or the storage does not give it."""
     path = _path(app_public_id, name)
-    if not _NAME.fullmatch(name) or not default_storage.exists(path):
+    if not _NAME.fullmatch(name):
         return None
-    with default_storage.open(path) as file:
-        content: bytes = file.read()
-        return content
+    try:
+        with default_storage.open(path) as file:
+            content: bytes = file.read()
+            return content
+    except FileNotFoundError:
+        return None
+    except _FAULTS as fault:
+        log.error("picture_not_read", extra={"fault": type(fault).__name__})  # noqa: TRY400 - as above
+        return None
 
 
 def name_in(address: str | None) -> str:
@@ -78,9 +93,11 @@ def forget(app_public_id: str, names: Iterable[str]) -> None:
 
 def forget_all(app_public_id: str, *, but: str = "") -> None:
     """Delete every picture of an app, one perhaps excepted."""
-    folder = f"pictures/{app_public_id}"
-    if default_storage.exists(folder):
-        forget(app_public_id, [name for name in default_storage.listdir(folder)[1] if name != but])
+    try:
+        names = default_storage.listdir(f"pictures/{app_public_id}")[1]  # a bucket has no folders to ask for
+    except FileNotFoundError:
+        return
+    forget(app_public_id, [name for name in names if name != but])
 
 
 def _path(app_public_id: str, name: str) -> str:
