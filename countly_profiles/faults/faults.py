@@ -17,6 +17,7 @@ import redis
 from countly_profiles.faults.instance import NAMES, Instance, children_of, family_of, frozen, send
 
 FROZEN_SECONDS = 6.0
+CLOSED_SECONDS = 2.0
 LOST_SECONDS = 150.0  # minutes: longer than any pause or timeout between the parts
 LOCKED_SECONDS = 12.0  # longer than the time limit of a page's part
 MOST_WAITING = 300  # requests, where the database is to seem unable to keep up
@@ -126,7 +127,7 @@ def _let_nothing_be_applied(instance: Instance, _dice: random.Random) -> None:
     """Let more wait than may: SDKs are asked to come later, for the reason that health tells."""
     with frozen(*family_of(instance.process("ingest"))):
         instance.wait_until_intake_is_closed("backlog")
-        time.sleep(FROZEN_SECONDS)
+        time.sleep(CLOSED_SECONDS)
 
 
 def _kill_several(instance: Instance, dice: random.Random) -> None:
@@ -278,4 +279,12 @@ def short_faults() -> list[Fault]:
     return [fault for fault in all_faults() if fault.name in _SHORT]
 
 
-_SHORT = frozenset({"kill -9 gunicorn", "kill -9 ingest worker in a batch", "kill -9 Valkey", "kill -9 PostgreSQL"})
+_SHORT = frozenset(
+    {
+        "kill -9 gunicorn",
+        "kill -9 ingest worker in a batch",
+        "kill -9 Valkey",
+        "kill -9 PostgreSQL",
+        "backlog too long",
+    }
+)

@@ -254,7 +254,8 @@ class Launch:
     def _start_python(self) -> None:
         """Start the web server, the workers and the clock; return when all of them are ready.
 
-        They end in the opposite order: the clock, the workers (which finish the task in hand), the web server.
+        What SDKs need comes first and has the processors for itself. They end in the opposite order: the clock, the
+        workers (which finish the task in hand), the web server.
         """
         options = self._options
         web = self._python_child(
@@ -284,10 +285,12 @@ class Launch:
             stop_seconds=10,
         )
         self._supervisor.start(web)
-        self._supervisor.start(ingest, derive, bulk, push)
-        self._supervisor.start(beat)
+        self._supervisor.start(ingest)
         self._supervisor.wait_until(web, self._is_web_ready, seconds=_PYTHON_SECONDS)
-        for worker in (ingest, derive, bulk, push):
+        self._supervisor.wait_until(ingest, self._ready_file(ingest.name).exists, seconds=_PYTHON_SECONDS)
+        self._supervisor.start(derive, bulk, push)
+        self._supervisor.start(beat)
+        for worker in (derive, bulk, push):
             self._supervisor.wait_until(worker, self._ready_file(worker.name).exists, seconds=_PYTHON_SECONDS)
 
     def _worker(self, queue: str, processes: int) -> Child:

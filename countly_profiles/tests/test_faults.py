@@ -66,8 +66,10 @@ def test_what_nobody_sent_or_answered_is_found() -> None:
 def test_killed_under_traffic_everything_acknowledged_is_applied_once() -> None:
     load = Load(people=20, threads=4, requests_per_second=80, seconds_before=1.0, seconds_after=0.5)
     manage = Path(settings.BASE_DIR) / "manage.py"
-    with running_instance(manage, WEB_WORKERS="1", DERIVE_WORKERS="1") as instance:
+    with running_instance(manage, WEB_WORKERS="1", DERIVE_WORKERS="1", MOST_WAITING="150") as instance:
         outcome = Rounds(instance, seed="short", load=load).run(short_faults(), "short")
     assert not outcome.findings.complaints
     assert outcome.findings.is_good
     assert outcome.findings.acknowledged >= 100
+    assert outcome.answers.later  # the queue was full, and SDKs were asked to come again
+    assert outcome.pages[200]
