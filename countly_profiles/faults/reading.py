@@ -11,14 +11,14 @@ from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, OpenerDirector, ProxyHandler, build_opener
 
 from countly_profiles.faults.instance import Instance
+from profiles.profile.boxes import BOX_BY_NAME
 
 SECONDS_BETWEEN_PAGES = 0.15
 TIMEOUT_SECONDS = 30.0  # of a page: beyond it, it hangs
 _SIGN_IN_SECONDS = 30.0
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
-_USER = re.compile(r'/users/([0-9A-Za-z]+)/"')
-_BROKE = 500
-_BOXES = ("timeline", "events", "sessions")
+_USER = re.compile(r'/users/([0-9A-Za-z]+)/["?]')
+_EXPECTED = frozenset((0, 200, 503))
 _LATE = b"data-box-error>"  # shown: elsewhere it is hidden
 
 
@@ -27,7 +27,9 @@ class Analyst:
 
     def __init__(self, instance: Instance, app_public_id: str, seed: str) -> None:
         self.statuses: Counter[int] = Counter()  # 0: no answer at all
-        self.broke: Counter[str] = Counter()  # addresses, less names of users, that answered 500 or hung
+        self.broke: Counter[str] = (
+            Counter()
+        )  # addresses, less names of users, that answered otherwise than they may, or hung
         self.boxes_late = 0  # pages with a part that says that it took too long
         self._app = f"http://127.0.0.1:{instance.port}/apps/{app_public_id}"
         self._dice = random.Random(seed)
@@ -54,13 +56,13 @@ class Analyst:
         if not self._uids or self._dice.random() < 0.25:
             return "/users/"
         uid = self._dice.choice(self._uids)
-        box = self._dice.choice(_BOXES)
+        box = self._dice.choice(sorted(BOX_BY_NAME))
         return self._dice.choice(
             (
                 f"/users/{uid}/",
                 f"/users/{uid}/{box}/",
                 f"/users/{uid}/stream/",
-                "/list/export/",
+                "/list/export/?everyone=1",
                 f"/list/export/progress/?token={self._dice.getrandbits(64):016x}",
                 "/freshness/",
                 "/funnels/",
@@ -80,8 +82,8 @@ class Analyst:
             pass  # nobody listens, or the connection was cut
         self.statuses[status] += 1
         self.boxes_late += _LATE in content
-        if status == _BROKE or time.monotonic() - began >= TIMEOUT_SECONDS:
-            self.broke[re.sub(r"/users/[^/]+/", "/users/*/", address.partition("?")[0])] += 1
+        if status not in _EXPECTED or time.monotonic() - began >= TIMEOUT_SECONDS:
+            self.broke[f"{status} {re.sub(r'/users/[^/]+/', '/users/*/', address.partition('?')[0])}"] += 1
         if address == "/users/" and status == 200:
             self._uids = _USER.findall(content.decode()) or self._uids
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from countly_profiles.faults.rounds import WELL_WITHIN_SECONDS, Outcome
+from countly_profiles.faults.rounds import Outcome
 
 _HEAD = (
     "fault",
@@ -14,6 +14,7 @@ _HEAD = (
     "disordered",
     "503/no answer",
     "pages ok/late/503/none",
+    "s to work",
     "s to well",
 )
 _MOST_COMPLAINTS = 10
@@ -35,8 +36,11 @@ def complaints(outcomes: Sequence[Outcome]) -> list[str]:
     lines = []
     for outcome in outcomes:
         found = list(outcome.findings.complaints)
-        if outcome.seconds_until_well > WELL_WITHIN_SECONDS:
-            found.append(f"well again after {outcome.seconds_until_well:.1f} s, not within {WELL_WITHIN_SECONDS:g}")
+        if outcome.is_late:
+            found.append(
+                f"at work after {outcome.seconds_until_at_work:.1f} s, well after {outcome.seconds_until_well:.1f} s, "
+                f"not within {outcome.seconds_allowed:.0f}"
+            )
         lines += [f"{outcome.fault}: {complaint}" for complaint in found[:_MOST_COMPLAINTS]]
         if len(found) > _MOST_COMPLAINTS:
             lines.append(f"{outcome.fault}: and {len(found) - _MOST_COMPLAINTS} more")
@@ -49,7 +53,8 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
     unanswered = f"{outcome.answers.later}/{outcome.answers.broken}"
     pages = outcome.pages
     read = f"{pages[200]}/{outcome.boxes_late}/{pages[503]}/{pages[0]}"
-    return (outcome.fault, *map(str, counts), unanswered, read, f"{outcome.seconds_until_well:.1f}")
+    seconds = (f"{outcome.seconds_until_at_work:.1f}", f"{outcome.seconds_until_well:.1f}")
+    return (outcome.fault, *map(str, counts), unanswered, read, *seconds)
 
 
 def _cell(text: str, width: int, column: int) -> str:
