@@ -49,6 +49,7 @@ RULES = {
     "refused.nothing_of_strangers": "Nothing is kept of what may not come in.",
     # 1.4 Order within one request.
     "order.parameters_together": "One request may carry many payloads, and each is applied once.",
+    "order.shuffled": "What real SDKs sent leaves the same people, sessions and events in any order of arrival.",
     "order.arrival": "Requests of one user are applied in the order of arrival.",
     # 1.5 Bulk.
     "bulk.missing": "Missing or unreadable requests are answered 400.",

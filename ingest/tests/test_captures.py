@@ -1,6 +1,7 @@
 """All that real SDKs sent, through the door and into the profiles: answers, states, a second time for nothing."""
 
 import json
+import random
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from urllib.parse import urlencode
 import pytest
 import time_machine
 from django.db import transaction
+from django.db.models import QuerySet
 from django.test import Client
 
 from ingest import app_keys
@@ -143,6 +145,21 @@ class TestEveryCapture:
         assert one_by_one["profiles_dailyactivity"] == at_once["profiles_dailyactivity"]
         assert {table: len(rows) for table, rows in one_by_one.items()} == {t: len(rows) for t, rows in at_once.items()}
 
+    @pytest.mark.rule("order.shuffled")
+    def test_is_the_same_in_any_order_of_arrival(self, app: App, file: str) -> None:
+        beginning = transaction.savepoint()
+        stamped = [capture for capture in captures(file) if str(capture) not in WITHOUT_STAMP]
+        replay(app, *stamped)
+        apply_all()
+        in_order = picture_of(app)
+        assert in_order["sessions"]
+        for seed in range(3):
+            transaction.savepoint_rollback(beginning)
+            beginning = transaction.savepoint()
+            replay(app, *random.Random(seed).sample(stamped, k=len(stamped)))
+            apply_all()
+            assert picture_of(app) == in_order, seed
+
     @pytest.mark.rule("retries.once")
     def test_changes_nothing_the_second_time(self, app: App, file: str) -> None:
         again = [c for c in captures(file) if str(c) not in WITHOUT_STAMP]
@@ -158,6 +175,39 @@ class TestEveryCapture:
             assert after[table] == before[table], table
         taken = [c for c in again if c.path != "/i/bulk" and str(c) != WRONGLY_SIGNED]
         assert IngestRequest.objects.filter(verdict=Verdict.DUPLICATE).count() - duplicates_before >= len(taken)
+
+
+def picture_of(app: App) -> dict[str, list[Any]]:
+    """Return what became of an app's requests, in whatever order they came.
+
+    Without the numbers that were given out in the order of arrival, and without the seconds of views: a view that is
+    left before it is known to have been visited has lasted nobody knows how long.
+    """
+    users = {user.id: user for user in AppUser.objects.filter(app=app)}
+
+    def rows(found: QuerySet[Any], *columns: str) -> list[Any]:
+        return sorted(([users[row[0]].device_id, *row[1:]] for row in found.values_list("user_id", *columns)), key=repr)
+
+    by_app = {"app_id": app.pk}
+    return {
+        "users": sorted(
+            [u.device_id, u.is_identified, u.name, u.email, u.picture is None, u.platform, u.app_version, u.country]
+            for u in users.values()
+        ),
+        "totals": rows(
+            UserActivity.objects.filter(**by_app),
+            "sessions_count",
+            "total_seconds",
+            "events_count",
+            "crashes_count",
+            "first_seen_at",
+            "last_seen_at",
+        ),
+        "sessions": rows(Session.objects.filter(**by_app), "started_at", "ended_at", "duration_seconds"),
+        "events": rows(Event.objects.filter(**by_app), "key__key", "occurred_at", "count", "sum", "segmentation"),
+        "crashes": rows(Crash.objects.filter(**by_app), "occurred_at", "group__title", "group__is_fatal"),
+        "consent": sorted([u.device_id, u.consent] for u in users.values()),
+    }
 
 
 def without_uid(rows: list[str]) -> list[dict[str, Any]]:

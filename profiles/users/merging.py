@@ -7,6 +7,7 @@ and is not in it - sessions, events, crashes, memory - moves by itself; nothing 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -28,6 +29,7 @@ _LATEST_SESSION: Final = (
     "session_ended_at",
     "session_seconds",
 )
+_PLACE: Final = ("country", "region", "city", "latitude", "longitude")
 # One fact in several columns: never half from one device and half from another.
 _TOGETHER: Final = (
     ("platform", "platform_version"),
@@ -36,7 +38,7 @@ _TOGETHER: Final = (
     ("browser", "browser_version"),
     ("source", "source_channel"),
     ("sdk_name", "sdk_version"),
-    ("country", "region", "city", "latitude", "longitude"),
+    _PLACE,
 )
 
 
@@ -75,6 +77,7 @@ def merge(
     - the present session is, as a whole, that of who began the later one;
     - of everything else the base's values win and the other's fill gaps: columns one by one, objects by their
       first-level keys, arrays by items. Columns that describe one thing are filled only if the two do not contradict;
+    - who opted out of being located, and was heard of nowhere since, stays out;
     - a property that the base deleted after the other set it stays deleted;
     - the absorbed device id, and an e-mail and a username that lost, are kept for search;
     - the result is identified.
@@ -89,6 +92,8 @@ def merge(
     for group in _TOGETHER:
         if any(_differ(base.get(name), other.get(name)) for name in group):
             merged |= {name: base.get(name) for name in group if name in columns}
+    if (hidden_at := _place_hidden_at(base, other)) is not None:
+        merged |= {name: None for name in _PLACE if name in columns} | {"place_at": hidden_at}
     merged |= {name: value for name, value in _merge_properties(base, other).items() if name in columns}
     former = [*_lines(survivor), *_lines(absorbed), absorbed.get("device_id")]
     former += [
@@ -122,6 +127,15 @@ def with_former_values(known: str, values: Iterable[str]) -> str:
             break
         kept.append(line)
     return "\n".join(reversed(kept))
+
+
+def _place_hidden_at(*profiles: Mapping[str, Any]) -> Any:
+    """Return when somebody opted out of being located, if neither of two profiles has heard of a place since."""
+    placed = [profile for profile in profiles if profile.get("place_at") is not None]
+    newest = max(placed, key=itemgetter("place_at"), default=None)
+    if newest is None or any(newest.get(name) is not None for name in _PLACE):
+        return None
+    return newest["place_at"]
 
 
 def _lines(profile: Mapping[str, Any]) -> list[str]:

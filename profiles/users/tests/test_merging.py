@@ -160,6 +160,20 @@ def test_former_ids_and_emails_can_be_searched() -> None:
     assert merged(survivor, absorbed)["former_values"].split("\n") == ["older@x.lv", "device-7", "device-2", "old@x.lv"]
 
 
+@pytest.mark.parametrize(
+    ("opted_out_at", "country"),
+    [(5, None), (1, "LV")],
+)
+@pytest.mark.parametrize("is_survivor_out", [True, False])
+def test_who_opted_out_of_location_stays_out(opted_out_at: int, country: str | None, is_survivor_out: bool) -> None:
+    out = {"country": None, "city": None, "latitude": None, "place_at": at(opted_out_at)}
+    here = {"country": "LV", "city": "Riga", "latitude": 56.9, "place_at": at(3)}
+    new, old = (out, here) if is_survivor_out else (here, out)
+    result = merged(profile(NEW, 9, **new), profile(OLD, 1, **old))
+    assert result["country"] == country
+    assert (result["latitude"] is None) is (country is None)
+
+
 def test_a_username_that_lost_can_be_searched() -> None:
     result = merged(profile(NEW, 9, username="elif"), profile(OLD, 1, username="elif-1987"))
     assert (result["username"], result["former_values"]) == ("elif", "device-2\nelif-1987")
