@@ -349,12 +349,12 @@ class Launch:
     def _send_demo_traffic(self, key: str) -> None:
         """Send a month of traffic through the front door; wait for it and its processing, but not for long."""
         tell("Sending demo traffic ...")
-        users, days = str(self._options.demo_users), str(self._options.demo_days)
+        arguments = ["--users", str(self._options.demo_users), "--days", str(self._options.demo_days)]
+        if self._options.demo_seed:
+            arguments += ["--seed", self._options.demo_seed]
         with self._log("demo").open("ab") as output:
             sender = self._sender = spawn(
-                self._manage(
-                    _DEMO_COMMAND, key, "--users", users, "--days", days, "--url", self._options.address.rstrip("/")
-                ),
+                self._manage(_DEMO_COMMAND, key, *arguments, "--url", self._options.address.rstrip("/")),
                 account=self._python_account,
                 environ=self._environ,
                 output=output,

@@ -31,6 +31,7 @@ class Options:
     push_workers: int  # PUSH_WORKERS
     demo_users: int  # DEMO_USERS
     demo_days: int  # DEMO_DAYS
+    demo_seed: str = ""  # DEMO_SEED, or --seed; empty: another demo each time
 
     @property
     def bind(self) -> str:
@@ -67,4 +68,5 @@ def read(data_dir: Path, environ: Mapping[str, str] = os.environ) -> Options:
         push_workers=env.number("PUSH_WORKERS", 1, minimum=1, environ=environ),
         demo_users=env.number("DEMO_USERS", 300, minimum=1, environ=environ),
         demo_days=env.number("DEMO_DAYS", 30, minimum=1, environ=environ),
+        demo_seed=str(env.number("DEMO_SEED", 0, environ=environ)) if env.text("DEMO_SEED", environ=environ) else "",
     )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from unittest import mock
 
 import pytest
+from botocore.exceptions import ClientError
 from django.conf import settings as configured
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client, override_settings
@@ -17,6 +18,7 @@ from ingest.tests.sending import START, SUCCESS, apply_all, user_of
 from profiles import pictures
 from profiles.access.models import App
 from profiles.privacy import person_export
+from profiles.privacy.forgetting import forget
 from profiles.tests import bucket as stand_in
 from profiles.tests.bucket import ACCESS_KEY, BUCKET, SECRET_KEY, Bucket
 from profiles.tests.factories import People, make_people
@@ -74,7 +76,12 @@ def test_from_an_upload_to_the_end(client: Client, people: People, bucket: Bucke
     assert client.get(f"/apps/{people.app.public_id}/pictures/{'0' * 40}.jpg").status_code == 404
     packed = b"".join(person_export.stream(people.app, user, datetime.now(tz=UTC)))
     assert zipfile.ZipFile(io.BytesIO(packed)).read("picture.jpg") == content
-    pictures.forget(people.app.public_id, [name, "0" * 40 + ".jpg"])
+    bucket.is_broken = True
+    with pytest.raises(ClientError):
+        forget(people.app, [user.id], datetime.now(tz=UTC))
+    assert user_of(people.app, "d").picture == user.picture
+    bucket.is_broken = False
+    assert forget(people.app, [user.id], datetime.now(tz=UTC)).users == 1
     assert bucket.objects == {}
 
 

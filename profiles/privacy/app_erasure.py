@@ -128,12 +128,12 @@ def _delete_rest(app: App, erasure: AppErasure) -> None:
         rows[model._meta.db_table] = model._default_manager.filter(app=app).delete()[0]  # noqa: SLF001 - documented
     if erasure.kind == Kind.RESET:
         App.objects.filter(pk=app.pk).update(erasing="")
-        transaction.on_commit(lambda: pictures.forget_all(app.public_id, but=app.icon))
+        pictures.forget_all(app.public_id, but=app.icon)  # before the commit, as in `forget`
     else:
         for model in _without_constraint():
             rows[model._meta.db_table] = model._default_manager.filter(app=app).delete()[0]  # noqa: SLF001 - as above
         app.delete()
-        transaction.on_commit(lambda: pictures.forget_all(app.public_id))
+        pictures.forget_all(app.public_id)
     erasure.rows = add_rows(erasure.rows, {table: number for table, number in rows.items() if number})
 
 

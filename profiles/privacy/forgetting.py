@@ -40,7 +40,7 @@ def forget(app: App, user_ids: Collection[UUID], now: datetime, *, may_come_back
     """Delete users of an app and all that is held on them; who is not there (any more) is passed over.
 
     Their devices get tombstones, unless `may_come_back`. Waits for the locks of their shards and holds them. The
-    number of statements is fixed, whatever the number of users.
+    number of statements is fixed, whatever the number of users. Raises what the storage of pictures raises.
     """
     lock_shards({shard_of(key) for key in user_ids})
     users = {user.id: user for user in AppUser.objects.filter(app=app, id__in=user_ids).only("id", "is_identified")}
@@ -61,7 +61,7 @@ def forget(app: App, user_ids: Collection[UUID], now: datetime, *, may_come_back
     )
     if not may_come_back:
         tombstones.put(app.pk, spans)
-    transaction.on_commit(lambda: pictures.forget(app.public_id, stored))
+    pictures.forget(app.public_id, stored)  # before the commit: if the storage fails, nothing is called deleted
     return Forgotten(len(ids), +rows)
 
 
