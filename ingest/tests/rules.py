@@ -110,6 +110,7 @@ RULES = {
     "time.unusable": "Any other stamp means server time.",
     "time.future": "The future becomes now, for all events alike.",
     "time.past": "The past is believed.",
+    "time.first_and_last": "Late data moves what was first back, and never what was last.",
     "time.event": "An event has its own time, hour and weekday, else its request's.",
     "time.midnight": "Hour twenty-four is midnight.",
     "time.sunday": "Sunday is day zero.",
@@ -124,6 +125,8 @@ RULES = {
     "sessions.web_without_cookie": "Without a cookie each ping of the Web SDK begins a session.",
     # 2.6 Metrics.
     "metrics.facts": "Each metric becomes a fact in clean text.",
+    "metrics.carrier": "Carriers are names of operators: hashes and numbers of networks are none.",
+    "metrics.source": "A source is cleaned of scheme, www and campaign tags.",
     "metrics.empty": "Empty metrics say nothing.",
     "metrics.version_codes": "Versions lose their platform's code.",
     "metrics.device_type": "The type of a device is derived where it is not said.",
@@ -174,6 +177,7 @@ RULES = {
     "crash.required": "A crash without error, version or platform is none.",
     "crash.web_platform": "A browser's platform is in its user agent.",
     "crash.fatal": "A crash is fatal unless it says otherwise.",
+    "crash.groups": "Numbers, addresses and lines do not part a group; each user's count is kept.",
     "crash.fatal_apart": "One stack, fatal and not fatal, is two groups.",
     "crash.flags": "Flags come as booleans, texts and numbers.",
     "crash.manufacturer": "The maker has two spellings.",
@@ -190,6 +194,7 @@ RULES = {
     "location.fix_outlives_address": "A measured place outlives an address's for seven days.",
     # 2.11 Consent.
     "consent.features": "Consent is yes or no for each feature.",
+    "consent.history": "Only what changes is a change, with its time.",
     "consent.never_blocks": "Consent never keeps a request out.",
     "consent.push_deletes_tokens": "Refusing push removes the user's tokens.",
     # 2.12 Push and the rest.

@@ -22,7 +22,7 @@ from profiles.activity.models import Event, Session
 from profiles.activity.querysets import span_of, with_spans
 from profiles.crashes.handling import resolve
 from profiles.crashes.models import CrashGroup, CrashUser
-from profiles.users.models import AppUser, DeviceToken, Merge
+from profiles.users.models import AppUser, ConsentChange, DeviceToken, Merge
 
 pytestmark = pytest.mark.django_db
 
@@ -276,6 +276,49 @@ def test_one_stack_fatal_and_not_is_two_groups(app: App, send: Send) -> None:
     apply_all()
     groups = CrashGroup.objects.filter(app=app).order_by("is_fatal")
     assert [(group.is_fatal, group.occurrences_count) for group in groups] == [(False, 2), (True, 2)]
+
+
+@pytest.mark.rule("crash.groups")
+def test_numbers_and_lines_do_not_part_a_group(app: App, send: Send) -> None:
+    for at, (device_id, line) in enumerate((("a", 7), ("a", 8), ("b", 9))):
+        error = (
+            f"java.lang.IllegalStateException: no cup {line}00 at 0x7f{line}\n at com.kahve.Cup.fill(Cup.java:{line})"
+        )
+        send(app, device_id, at, crash=crash("1") | {"_error": error})
+    apply_all()
+    group = CrashGroup.objects.get(app=app)
+    assert (group.occurrences_count, group.users_count) == (3, 2)
+    counts = {row.user_id: (row.count, row.last_at) for row in CrashUser.objects.filter(group=group)}
+    assert counts == {
+        user_of(app, "a").id: (2, START + timedelta(seconds=1)),
+        user_of(app, "b").id: (1, START + timedelta(seconds=2)),
+    }
+
+
+@pytest.mark.rule("consent.history")
+def test_only_changes_of_consent_are_remembered(app: App, send: Send) -> None:
+    send(app, "d", 0, consent={"views": True, "push": False})
+    send(app, "d", 1, consent={"views": True, "push": False})
+    send(app, "d", 2, consent={"views": False, "push": False})
+    apply_all()
+    changes = ConsentChange.objects.order_by("changed_at")
+    assert [((change.changed_at - START).total_seconds(), change.changes) for change in changes] == [
+        (0, {"views": True, "push": False}),
+        (2, {"views": False}),
+    ]
+
+
+@pytest.mark.rule("time.first_and_last")
+def test_late_data_moves_first_times_back_and_never_last_ones(app: App, send: Send) -> None:
+    send(app, "d", 5000, begin_session=1)
+    apply_all()
+    send(app, "d", 100, begin_session=1)
+    apply_all()
+    row = user_of(app, "d").activity
+    seconds = [
+        (at - START).total_seconds() for at in (row.first_seen_at, row.last_seen_at, row.session_started_at) if at
+    ]
+    assert (seconds, row.sessions_count) == ([100, 5000, 5000], 2)
 
 
 @pytest.mark.rule("base.unknown")

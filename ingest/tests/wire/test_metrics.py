@@ -15,7 +15,7 @@ def facts(**metrics: JsonValue) -> DeviceFacts:
     return DeviceFacts() if found is None else found
 
 
-@pytest.mark.rule("metrics.facts")
+@pytest.mark.rule("metrics.facts", "metrics.carrier", "metrics.source")
 @pytest.mark.parametrize(
     ("metric", "fact", "value", "meant"),
     [
