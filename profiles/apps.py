@@ -15,6 +15,7 @@ REGISTRATIONS = [
     "profiles.messages.boxes",
     "profiles.messages.conditions",
     "profiles.messages.list_actions",
+    "profiles.messages.streaming",
     "profiles.privacy.list_actions",
 ]
 

@@ -43,6 +43,7 @@ class Kind(StrEnum):
     PROPERTY = "property"
     CONSENT = "consent"
     MERGE = "merge"
+    MESSAGE = "message"
 
 
 EVENT_ORDER: Final = 0  # of rows that share time and id; a cursor carries it

@@ -60,6 +60,16 @@ class Choices:
         """Return what a search form must send along, so that it changes nothing else."""
         return [(name, value) for name, value in self.parameters.items() if value and name != "property"]
 
+    @property
+    def beside_page(self) -> str:
+        """Return what another page about this user keeps of this one, led by ?: the clock, and the list's place."""
+        return "?" + urlencode(self.kept_fields) if self.kept_fields else ""
+
+    @property
+    def kept_fields(self) -> list[tuple[str, str]]:
+        """Return the same for a form."""
+        return [(name, self.parameters[name]) for name in ("clock", "from", "at") if self.parameters[name]]
+
     def query(self, **changed: str) -> str:
         """Return the query string of this state with some parameters changed; an empty value takes one away."""
         parameters = self.parameters

@@ -3,7 +3,7 @@
 Each kind is read along the key of its own table from the cursor on, so that a page costs the same for everybody.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -45,6 +45,7 @@ class Part(StrEnum):
     PROPERTIES = "properties"
     CONSENTS = "consents"
     MERGES = "merges"
+    MESSAGES = "messages"
 
     @property
     def label(self) -> str:
@@ -68,7 +69,7 @@ class Stream:
 def read_stream(
     app: App, user: AppUser, parts: Collection[Part], *, name: str = "", before: Cursor | None = None, rows: int = ROWS
 ) -> Stream:
-    """Read a page: one query for each kind, two for crashes. `name` narrows it to the events of a key."""
+    """Read a page: one query a kind, two for crashes, four for messages. `name` narrows it to the events of a key."""
     parts = (Part.EVENTS,) if name else parts
     found: list[Happening] = []
     for part in dict.fromkeys(Part.EVENTS if part is Part.VIEWS else part for part in parts):
@@ -182,7 +183,7 @@ def _merges(
     ]
 
 
-_READ: Final[Mapping[Part, Callable[..., list[Happening]]]] = {
+_READ: Final[dict[Part, Callable[..., list[Happening]]]] = {
     Part.EVENTS: _events,
     Part.CRASHES: _crashes,
     Part.SESSIONS: _sessions,
@@ -190,6 +191,18 @@ _READ: Final[Mapping[Part, Callable[..., list[Happening]]]] = {
     Part.CONSENTS: _consents,
     Part.MERGES: _merges,
 }
+
+
+def register(part: Part, read: Callable[..., list[Happening]]) -> None:
+    """Say how a kind of a subject above this one is read, newest first, at most so many. Once per kind."""
+    if part in _READ:
+        raise ValueError(f"“{part}” is read already")
+    _READ[part] = read
+
+
+def is_before(one: Happening, before: Cursor | None) -> bool:
+    """Tell whether a row stands below a cursor."""
+    return before is None or (one.at, one.id, one.order) < (before.at, before.id, before.kind)
 
 
 def read_parts(texts: Collection[str]) -> tuple[Part, ...]:

@@ -162,7 +162,7 @@ def stream(request: HttpRequest, app: App, uid: str) -> HttpResponse:
     kept = [
         *chosen,
         *([("event", name)] if name else []),
-        *([("clock", request.GET["clock"])] if asked.choices.clock != "app" else []),
+        *asked.choices.kept_fields,
     ]
     with timezone.override(asked.clock.zone):
         return render(
@@ -175,7 +175,8 @@ def stream(request: HttpRequest, app: App, uid: str) -> HttpResponse:
                 "clock": asked.clock,
                 "parts": [(part, part in parts) for part in Part],
                 "event": name,
-                "user_clock": asked.choices.clock != "app",
+                "choices": asked.choices,
+                "beside_session": asked.choices.beside_page.replace("?", "&", 1),
                 "stream": found,
                 "is_first": "before" not in request.GET,
                 "older": "?" + urlencode([*kept, ("before", found.next)]) if found.next else "",
@@ -247,11 +248,18 @@ def change_note(request: HttpRequest, app: App, uid: str, note_id: int) -> HttpR
 
 
 def news(request: HttpRequest, app: App, uid: str) -> HttpResponse:
-    """Say how much is new of a user since the page was made; what asks is a page that is open."""
+    """Say how much is new of a user since the page was made, and who is online; what asks is a page that is open."""
     user = find_user(app, uid)
+    now = timezone.now()
     since = read_moment(request.GET.get("since", ""))
     count = count_since(user.id, since) if user is not None and since is not None else 0
-    return render(request, "profile/_news.html", {"count": count, "most": NEWS_COUNTED})
+    context = {
+        "count": count,
+        "most": NEWS_COUNTED,
+        "until": moment_text(now),
+        "is_online": user is not None and is_online(user, now),
+    }
+    return render(request, "profile/_news.html", context)
 
 
 @dataclass(frozen=True)

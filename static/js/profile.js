@@ -133,6 +133,48 @@
     }
   };
   document.addEventListener("htmx:pushedIntoHistory", follow);
+
+  // What is new waits behind a pill. Pressed, it comes into the boxes where they stand: the place, the chosen session
+  // and what is unfolded stay. On a page of older rows it stays a link, to the newest.
+  const parts = ["session-history", "event-timeline", "timeline", "user-details", "affected-crashes", "sdk-lens"];
+  const keepChosen = () => {
+    const url = new URL(location.href);
+    const chosen = document.querySelector("[data-session][aria-current]");
+    if (chosen && !url.searchParams.has("session")) {
+      url.searchParams.set("session", chosen.dataset.session);
+      history.replaceState(history.state, "", url);
+      follow();
+    }
+    return url.search;
+  };
+  const arrive = async (pill) => {
+    const live = pill.closest("[data-live]");
+    const rows = document.querySelector("[data-rows]");
+    if (rows) {
+      await htmx.ajax("GET", location.pathname + location.search, { target: rows, select: "#stream-rows", swap: "morph:outerHTML" });
+    } else {
+      const search = keepChosen();
+      const boxes = parts.filter((name) => document.getElementById(name));
+      await Promise.all(boxes.map((name) => htmx.ajax("GET", `${location.pathname}${name}/${search}`, {
+        target: `#${name}`, swap: name === "timeline" ? "outerHTML" : "morph:outerHTML",
+      })));
+    }
+    const said = document.createElement("span");
+    said.className = "visually-hidden";
+    said.textContent = `${pill.textContent.trim()} shown`;
+    const url = new URL(live.getAttribute("hx-get"), location.href);
+    url.searchParams.set("since", pill.dataset.until);
+    live.setAttribute("hx-get", url.pathname + url.search);
+    live.replaceChildren(said);
+    htmx.process(live);
+  };
+  document.addEventListener("click", (event) => {
+    const pill = event.target.closest("[data-news]");
+    if (!pill || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (!document.querySelector("[data-rows], [data-box]")) return;
+    event.preventDefault();
+    arrive(pill);
+  });
   document.addEventListener("htmx:afterSettle", (event) => {
     if (event.target.id === "timeline" || event.target.querySelector?.("[data-chart]")) drawChart();
   });
