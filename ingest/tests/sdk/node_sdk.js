@@ -63,6 +63,7 @@ const scenarios = {
     Countly.begin_session(true);
     Countly.track_view("Home", { plan: "pro" });
     Countly.start_event("brewing");
+    Countly.start_event("given_up"); // and never ended: this SDK has no other way to cancel
     Countly.add_event({
       key: "purchase", count: 3, sum: 2.97, dur: 12.5,
       segmentation: { product: "Türk Kahvesi & lokum", quantity: 2, tags: ["a", "b"], gift: true, price: 0.99 },
@@ -85,6 +86,15 @@ const scenarios = {
     }
     Countly.session_duration(60);
     Countly.end_session(15);
+    await delivered();
+  },
+
+  // Sessions that the SDK keeps alive by itself.
+  async automatic() {
+    start({ session_update: 1 });
+    Countly.begin_session();
+    await sleep(3600);
+    Countly.end_session();
     await delivered();
   },
 

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError
+from PIL import Image
+from pytest_django.fixtures import Settings
 
 from ingest import app_keys, inbox
 from ingest.models import InboxRequest, IngestRequest
 from ingest.tests.sdk.conftest import Scenario, apply_all
+from profiles import pictures
 from profiles.access.models import App
 from profiles.activity.models import Event, Session
 from profiles.crashes.models import Crash
@@ -106,6 +109,7 @@ class TestEverything:
         [brewing] = events(app, "brewing")
         assert brewing.duration_seconds in (2, 3)
         assert brewing.segmentation == {"method": "cezve"}
+        assert events(app, "given_up") == []
 
     def check_views(self, app: App) -> None:
         home, settings = events(app, "[CLY]_view")
@@ -122,6 +126,15 @@ class TestEverything:
         assert "TypeError: Cannot read properties of null" in str(crash.texts)
         assert "opened the app" in str(crash.texts)
         assert not crash.group.is_fatal
+
+
+def test_a_session_that_the_sdk_keeps_alive(run_node: Scenario, app: App) -> None:
+    run_node("automatic")
+    apply_all()
+    [session] = sessions(app)
+    assert session.duration_seconds in (3, 4)
+    assert session.ended_at is not None
+    assert activity(app).total_seconds == session.duration_seconds
 
 
 def test_modifiers(run_node: Scenario, app: App) -> None:
@@ -259,21 +272,26 @@ class TestSalt:
         assert apply_all() > 1
         assert user(app).custom
 
-    def test_a_picture_is_signed_too(self, run_node: Scenario, app: App, tmp_path: Path) -> None:
+    def test_a_picture_is_signed_too(self, run_node: Scenario, app: App, tmp_path: Path, settings: Settings) -> None:
+        settings.MEDIA_ROOT = tmp_path / "media"
         picture = tmp_path / "me.png"
-        picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64))
+        Image.new("RGB", (300, 200), "teal").save(picture)
         run_node("picture", salt="sodiumchloride", picture=str(picture))
         apply_all()
         assert user(app).name == "Pic"
+        assert pictures.load(app.public_id, pictures.name_in(user(app).picture)) is not None
 
     def test_another_salt_stores_nothing_and_blocks_nothing(self, run_node: Scenario) -> None:
         run_node("modifiers", salt="pepper")
         assert not InboxRequest.objects.exists()
 
 
-def test_bulk(run_node: Scenario, app: App) -> None:
+@pytest.mark.parametrize("salt", ["", "sodiumchloride"])
+def test_bulk(run_node: Scenario, app: App, salt: str) -> None:
+    App.objects.update(salt=salt)
+    app_keys.forget()
     at = int(time.time() * 1000) - 600_000
-    run_node("bulk", at=at)
+    run_node("bulk", at=at, salt=salt)
     apply_all()
     profile = user(app, "bulk-1")
     assert (profile.name, profile.custom, profile.platform) == ("Bulk User", {"tier": "gold"}, "Android")

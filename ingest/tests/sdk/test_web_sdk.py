@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, sync_playwright
+from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from ingest import app_keys
 from ingest.models import InboxRequest, IngestRequest
 from ingest.tests.sdk.conftest import FOLDER, apply_all
+from profiles import pictures
 from profiles.access.models import App
 from profiles.activity.models import Event, Session
 from profiles.crashes.models import Crash
@@ -132,6 +134,7 @@ def test_a_visit(open_page: OpenPage, server: LiveServer, app: App) -> None:
                 Countly.track_pageview();
                 Countly.track_errors({ build: "7" });
                 Countly.start_event("brewing");
+                Countly.start_event("given_up");
                 Countly.add_event({
                     key: "purchase", count: 2, sum: 7.5, dur: 10,
                     segmentation: { item: "Türk Kahvesi & 'lokum'", tags: ["a", "b", 3], nested: { x: 1 }, gift: true },
@@ -150,6 +153,8 @@ def test_a_visit(open_page: OpenPage, server: LiveServer, app: App) -> None:
         page.evaluate(
             """() => {
                 Countly.end_event({ key: "brewing", segmentation: { method: "filter" } });
+                Countly.cancel_event("given_up");
+                Countly.end_event("given_up");
                 Countly.track_pageview("/checkout");
                 Countly.session_duration(60);
                 setTimeout(() => { throw new RangeError("no cups left"); }, 1);
@@ -185,6 +190,7 @@ def test_a_visit(open_page: OpenPage, server: LiveServer, app: App) -> None:
     [brewing] = events(app, "brewing")
     assert brewing.segmentation == {"method": "filter"}
     assert brewing.duration_seconds in (1, 2, 3)
+    assert events(app, "given_up") == []
     views = events(app, "[CLY]_view")
     assert [(view.segmentation or {})["name"] for view in views] == ["/menu", "/checkout"]
     assert views[0].duration_seconds in (1, 2, 3)
@@ -194,6 +200,21 @@ def test_a_visit(open_page: OpenPage, server: LiveServer, app: App) -> None:
     assert "RangeError: no cups left" in str(unhandled.texts)
     verdicts = set(IngestRequest.objects.values_list("verdict", flat=True))
     assert verdicts == {IngestRequest.Verdict.APPLIED}
+
+
+def test_a_session_that_the_sdk_keeps_alive(open_page: OpenPage, server: LiveServer, app: App) -> None:
+    with open_page() as page:
+        start(page, server, app, session_update=1, use_session_cookie=False)
+        page.evaluate("() => { Countly.track_sessions(); }")
+        page.wait_for_timeout(2600)
+        page.evaluate("() => { Countly.end_session(); }")
+        page.wait_for_timeout(200)
+        wait_until_delivered(page)
+    apply_all()
+    session = Session.objects.get(user_id=user(app).id)
+    assert session.duration_seconds in (2, 3, 4)
+    assert session.ended_at is not None
+    assert activity(app).total_seconds == session.duration_seconds
 
 
 def test_modifiers(open_page: OpenPage, server: LiveServer, app: App) -> None:
@@ -315,7 +336,10 @@ def test_reads(open_page: OpenPage, server: LiveServer, app: App) -> None:
     assert activity(app).sessions_count == 0
 
 
-def test_signed_requests_and_a_picture(open_page: OpenPage, server: LiveServer, app: App) -> None:
+def test_signed_requests_and_a_picture(
+    open_page: OpenPage, server: LiveServer, app: App, tmp_path: Path, settings: Settings
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
     app.salt = "sodiumchloride"
     app.save()
     app_keys.forget()
@@ -325,8 +349,11 @@ def test_signed_requests_and_a_picture(open_page: OpenPage, server: LiveServer, 
             """() => {
                 Countly.begin_session(true);
                 Countly.user_details({ name: "it's ~me~ (here)! & 100 %" });
-                const bytes = new Uint8Array([137, 80, 78, 71, 13, 10, 26, 10, 0, 0, 0, 0]);
-                Countly.uploadUserProfilePicture(new File([bytes], "me.png", { type: "image/png" }));
+                const drawing = document.createElement("canvas");
+                return new Promise((resolve) => drawing.toBlob((blob) => {
+                    Countly.uploadUserProfilePicture(new File([blob], "me.png", { type: "image/png" }));
+                    resolve();
+                }));
             }"""
         )
         page.wait_for_timeout(400)
@@ -334,6 +361,7 @@ def test_signed_requests_and_a_picture(open_page: OpenPage, server: LiveServer, 
     assert InboxRequest.objects.filter(content_type__startswith="multipart/").count() == 1
     apply_all()
     assert user(app).name == "it's ~me~ (here)! & 100 %"
+    assert pictures.load(app.public_id, pictures.name_in(user(app).picture)) is not None
     assert activity(app).sessions_count == 1
 
 
