@@ -58,6 +58,7 @@ def test_it_takes_and_stores_what_is_in_order(app: App) -> None:
         {"app_key": "nobody's"},
         {"device_id": ""},
         {"device_id": "00000000-0000-0000-0000-000000000000"},
+        {"device_id": "undefined"},
         {"app_id": "short"},
         {"callback": "f"},
     ],
