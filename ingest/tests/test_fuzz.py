@@ -6,7 +6,6 @@ FUZZ_REQUESTS says how many are sent.
 import os
 import random
 import tracemalloc
-from unittest import mock
 from urllib.parse import quote_plus
 
 import pytest
@@ -81,7 +80,8 @@ def _text(chance: random.Random, key: str) -> bytes:
 @pytest.mark.slow
 @pytest.mark.rule("delivery.any_input")
 @pytest.mark.django_db
-def test_malformed_requests() -> None:
+def test_malformed_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "wake", lambda: None)
     app = create_app(name="Kahve")
     chance = random.Random(20261123)
     requests = RequestFactory()
@@ -89,21 +89,20 @@ def test_malformed_requests() -> None:
     after_first = 0
     tracemalloc.start()
     try:
-        with mock.patch.object(views, "wake", lambda: None):
-            for number in range(1, REQUESTS + 1):
-                door, path = chance.choice(DOORS)
-                query = _text(chance, app.key).decode("latin-1") if chance.random() < 0.7 else ""
-                body = _text(chance, app.key) if chance.random() < 0.8 else chance.randbytes(60)
-                verb = chance.choice(("GET", "POST", "POST"))
-                kind = chance.choice(TYPES)
-                answer = door(requests.generic(verb, path, body, content_type=kind, QUERY_STRING=query))
-                assert answer.status_code in (200, 400), (verb, query, body)
-                if number % AT_ONCE == 0 or number == REQUESTS:
-                    while apply.apply_waiting():
-                        pass
-                    # The test's transaction never commits, so that these would only pile up, unlike a worker's.
-                    connection.run_on_commit.clear()
-                    after_first = after_first or tracemalloc.get_traced_memory()[0]
+        for number in range(1, REQUESTS + 1):
+            door, path = chance.choice(DOORS)
+            query = _text(chance, app.key).decode("latin-1") if chance.random() < 0.7 else ""
+            body = _text(chance, app.key) if chance.random() < 0.8 else chance.randbytes(60)
+            verb = chance.choice(("GET", "POST", "POST"))
+            kind = chance.choice(TYPES)
+            answer = door(requests.generic(verb, path, body, content_type=kind, QUERY_STRING=query))
+            assert answer.status_code in (200, 400), (verb, query, body)
+            if number % AT_ONCE == 0 or number == REQUESTS:
+                while apply.apply_waiting():
+                    pass
+                # The test's transaction never commits, so that these would only pile up, unlike a worker's.
+                connection.run_on_commit.clear()
+                after_first = after_first or tracemalloc.get_traced_memory()[0]
         growth = tracemalloc.get_traced_memory()[0] - after_first
     finally:
         tracemalloc.stop()
