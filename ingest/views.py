@@ -278,7 +278,7 @@ def _arrival(
         query=query,
         body=body,
         content_type=content_type,
-        user_agent=request.META.get("HTTP_USER_AGENT", ""),
+        user_agent=request.headers.get("user-agent", ""),
         ip=client_address(request),
     )
 
