@@ -28,6 +28,7 @@ from ingest.wire.request import RawRequest, parse
 from profiles.access.models import App
 from profiles.activity import recording, services as activity_services
 from profiles.activity.models import Stale
+from profiles.activity.view_ends import ArrivingEnds
 from profiles.crashes import services as crash_services
 from profiles.identity import services as identity_services
 from profiles.messages import opening
@@ -327,8 +328,10 @@ class _Batch:
         self.touched.update(folded.app_of_user)
         self.crashes += folded.crashes
         recording.record_signals(folded.activity, folded.signals, folded.session_facts, folded.days, self.zones)
-        recording.close_views(folded.visits, folded.view_ends)
+        views = ArrivingEnds(folded.visits, folded.view_ends)
+        views.add_to_arriving()
         activity_services.file_events(folded.events)
+        views.settle()
         activity_services.count_days(folded.days, shard=min(self.shards))
         activity_services.add_to_days(folded.days)
         changed = [folded.profiles[user_id] for user_id in folded.changed_profiles]

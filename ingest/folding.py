@@ -17,15 +17,15 @@ from ingest.geography import place_of
 from ingest.inbox import Waiting
 from ingest.wire.crash import CrashReport
 from ingest.wire.details import UserDetails
-from ingest.wire.events import PUSH_ACTION, Event
+from ingest.wire.events import PUSH_ACTION, Event, ViewLeft
 from ingest.wire.metrics import DIRECT
 from ingest.wire.push_token import PushProvider
 from ingest.wire.request import SdkRequest
 from ingest.wire.values import as_integer
 from profiles import pictures
-from profiles.activity.recording import ViewEnd
 from profiles.activity.services import POSITIONS, DayTotals, EventRow, SessionFacts
 from profiles.activity.sessions import Signal
+from profiles.activity.view_ends import ViewEnd
 from profiles.crashes.fingerprint import CrashFacts
 from profiles.crashes.services import Occurrence
 from profiles.messages.opening import Opened
@@ -137,8 +137,7 @@ class Folder:
             activity.crashes_count += 1
         if request.events:
             self._events(item, activity)
-        for left in request.views_left:
-            self.folded.view_ends.append(ViewEnd(item.user_id, left.at, left.view_id, left.name, left.seconds))
+        self.folded.view_ends += [_view_end(item, position, left) for position, left in enumerate(request.views_left)]
 
     def _activity(self, item: Understood) -> Activity:
         activity = self.folded.activity.get(item.user_id)
@@ -391,6 +390,19 @@ class Folder:
             view_id=event.view_id or None,
             segmentation=event.segmentation or None,
         )
+
+
+def _view_end(item: Understood, position: int, left: ViewLeft) -> ViewEnd:
+    return ViewEnd(
+        user_id=item.user_id,
+        at=left.at,
+        id=item.row_id(position),
+        original_user_id=item.device_key,
+        received_at=item.waiting.received_at,
+        view_id=left.view_id,
+        name=left.name,
+        seconds=left.seconds,
+    )
 
 
 def _keeps(app: KnownApp, part: str) -> bool:

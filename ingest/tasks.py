@@ -9,7 +9,7 @@ from django.conf import settings
 
 from ingest import apply, inbox, wake
 from profiles.access.models import App
-from profiles.activity import partitions
+from profiles.activity import partitions, view_ends
 
 # After every request of a batch failed: the fault is ours and stays until somebody mends it, so say it now and then.
 SECONDS_OF_REST = 30.0
@@ -51,8 +51,10 @@ def make_partitions() -> list[str]:
 
 @shared_task
 def drop_old_requests() -> list[str]:
-    """Drop raw requests that are older than they are kept."""
-    return partitions.drop_before(inbox.REQUESTS, datetime.now(tz=UTC) - timedelta(days=settings.REQUESTS_KEPT_DAYS))
+    """Drop raw requests that are older than they are kept, and ends of views that waited as long for their visits."""
+    before = datetime.now(tz=UTC) - timedelta(days=settings.REQUESTS_KEPT_DAYS)
+    view_ends.forget_before(before)
+    return partitions.drop_before(inbox.REQUESTS, before)
 
 
 @shared_task

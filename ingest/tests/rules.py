@@ -151,6 +151,8 @@ RULES = {
     "events.view": "A visited view is an event.",
     "events.view_left": "A view without visit is time spent on the open one.",
     "events.view_left_late": "A view that is left after its session's end belongs to its visit.",
+    "events.view_left_early": "A view that is left before its visit is known has its seconds when it is.",
+    "events.view_any_order": "Seconds of views do not depend on the order of arrival.",
     "events.view_seconds": "A view of ten digits of seconds lasted none.",
     "events.view_name": "View names are cut.",
     "events.orientation": "Orientation is a fact and leaves no event.",

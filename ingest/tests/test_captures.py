@@ -22,7 +22,7 @@ from ingest.tests.replay import FILES, KEYS, SALT, WRONGLY_SIGNED, Answered, Cap
 from ingest.tests.tables import dump
 from profiles.access.models import App
 from profiles.access.services import create_app
-from profiles.activity.models import Event, Session
+from profiles.activity.models import Event, KeptViewEnd, Session
 from profiles.crashes.models import Crash
 from profiles.users.keys import user_key
 from profiles.users.models import AppUser, Merge, UserActivity
@@ -180,8 +180,7 @@ class TestEveryCapture:
 def picture_of(app: App) -> dict[str, list[Any]]:
     """Return what became of an app's requests, in whatever order they came.
 
-    Without the numbers that were given out in the order of arrival, and without the seconds of views: a view that is
-    left before it is known to have been visited has lasted nobody knows how long.
+    Without the numbers that were given out in the order of arrival.
     """
     users = {user.id: user for user in AppUser.objects.filter(app=app)}
 
@@ -203,8 +202,22 @@ def picture_of(app: App) -> dict[str, list[Any]]:
             "first_seen_at",
             "last_seen_at",
         ),
-        "sessions": rows(Session.objects.filter(**by_app), "started_at", "ended_at", "duration_seconds"),
-        "events": rows(Event.objects.filter(**by_app), "key__key", "occurred_at", "count", "sum", "segmentation"),
+        "sessions": rows(
+            Session.objects.filter(**by_app),
+            "started_at",
+            "ended_at",
+            "duration_seconds",
+        ),
+        "events": rows(
+            Event.objects.filter(**by_app),
+            "key__key",
+            "occurred_at",
+            "count",
+            "sum",
+            "duration_seconds",
+            "segmentation",
+        ),
+        "views left": rows(KeptViewEnd.objects.filter(user_id__in=users), "at", "name", "seconds", "visit_at"),
         "crashes": rows(Crash.objects.filter(**by_app), "occurred_at", "group__title", "group__is_fatal"),
         "consent": sorted([u.device_id, u.consent] for u in users.values()),
     }

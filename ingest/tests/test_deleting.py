@@ -35,7 +35,16 @@ pytestmark = pytest.mark.django_db
 
 CRASH = {"_os": "Android", "_app_version": "1.0", "_error": "java.lang.Boom: x\n\tat a.b(C.java:1)", "_nonfatal": False}
 # What would betray that a person was here, wherever it is left.
-TRACES = ["Ayşe", "ayse@kahve.test", "ayse-phone", "ayse-old-phone", "secret-token-of-ayse", "ayse-segment", "Bursa"]
+TRACES = [
+    "Ayşe",
+    "ayse@kahve.test",
+    "ayse-phone",
+    "ayse-old-phone",
+    "secret-token-of-ayse",
+    "ayse-segment",
+    "ayse-view",
+    "Bursa",
+]
 
 
 @pytest.fixture
@@ -51,6 +60,7 @@ def send_rich(app: App, device: str, at: float = 0) -> None:
     send(app, device, at + 1, user_details=details)
     send(app, device, at + 2, events=[{"key": "buy", "segmentation": {"a": "ayse-segment"}}, {"key": "look"}])
     send(app, device, at + 3, crash=CRASH)
+    send(app, device, at + 3, events=[{"key": "[CLY]_view", "dur": 3, "segmentation": {"name": "ayse-view"}}])
     send(app, device, at + 4, token_session=1, android_token="secret-token-of-ayse", test_mode=0)
     send(app, device, at + 5, consent={"events": True, "crashes": True})
     send(app, device, at + 60, session_duration=60, end_session=1)
@@ -163,7 +173,7 @@ def test_late_data_of_an_offline_sdk(people: People, late_data: str) -> None:
     if late_data == "drop":
         assert found == []
         assert all(trace not in everything() for trace in TRACES)
-        assert IngestRequest.objects.filter(reason="user_deleted").count() == 14
+        assert IngestRequest.objects.filter(reason="user_deleted").count() == 16
     else:
         assert {one.device_id for one in found} == {"ayse-phone", "ayse-old-phone"}
         assert all((one.name, one.email, one.custom, one.is_identified) == (None, None, {}, False) for one in found)
@@ -284,7 +294,7 @@ def test_an_export_holds_every_table_that_a_deletion_empties(client: Client, peo
     text = b"".join(files.values()).decode()
     assert all(trace in text for trace in TRACES)
     assert "Bora" not in text
-    assert len(json.loads(files["ingest_requests.json"])) == 15
+    assert len(json.loads(files["ingest_requests.json"])) == 17
     events = json.loads(files["events.json"])
     assert [event["key_key"] for event in events].count("buy") == 2
     assert len(list(csv.reader(io.StringIO(files["events.csv"].decode())))) == len(events) + 1

@@ -52,6 +52,8 @@ _parameters: list[dict[str, Any]] = [
     {"crash": {"_error": "Error: x\n at y (z.js:1:1)", "_os": "web", "_app_version": "1"}},
     {"consent": {"events": True}},
     {"token_session": 1, "android_token": "t1", "test_mode": 0},
+    {"events": [{"key": "[CLY]_view", "segmentation": {"name": "Menu", "visit": 1}}]},
+    {"events": [{"key": "[CLY]_view", "dur": 5, "segmentation": {"name": "Menu"}}]},
 ]
 # Deleting what is not there leaves no trace of who did it, so it cannot be told apart again.
 _told_apart = [one for one in _parameters if one != {"user_details": {"custom": {"plan": None}}}]

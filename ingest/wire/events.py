@@ -161,7 +161,8 @@ def _read_event(
     event_id = _read_id(get("id"), limits)
     view_id = ""
     if key == VIEW:
-        duration: float | None = _read_view_seconds(item, segmentation, limits, notes)
+        # Who enters a view has spent no time there: zero says nothing yet.
+        duration: float | None = _read_view_seconds(item, segmentation, limits, notes) or None
         view_id = _read_id(segmentation.pop("_idv", None), limits) or event_id
     else:
         duration = _read_duration(get("dur"), limits, notes)

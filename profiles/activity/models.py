@@ -54,6 +54,25 @@ class Event(models.Model):
         db_table = "profiles_event"
 
 
+class KeptViewEnd(models.Model):
+    """A view that was left, as long as its seconds may have to go to a visit that comes late; see `view_ends`."""
+
+    pk = models.CompositePrimaryKey("user_id", "at", "id")
+    user_id = models.UUIDField()
+    at = models.DateTimeField()
+    id = models.BigIntegerField(help_text="Request id << 16 | position in the request.")
+    original_user_id = models.UUIDField()
+    received_at = models.DateTimeField(help_text="Our clock.")
+    view_id = models.TextField(null=True, help_text="Null: the visit is known by its name alone.")
+    name = models.TextField()
+    seconds = models.IntegerField()
+    visit_at = models.DateTimeField(null=True, help_text="Of the event that has the seconds.")
+    visit_id = models.BigIntegerField(null=True, help_text="Null: no visit has come.")
+
+    class Meta:
+        indexes = [models.Index(fields=["received_at"], name="kept_view_end_age")]
+
+
 class Session(Masked):
     """One visit, from its begin to its last signal."""
 

@@ -1,4 +1,4 @@
-"""Turns session signals into sessions, and the end of a view into its duration; see `profiles.activity.sessions`.
+"""Turns session signals into sessions; see `profiles.activity.sessions`.
 
 Signals that arrive in order are folded onto the session that the hot row holds: no query. For users whose signals
 arrive late, the stored signals around them are read and folded again.
@@ -6,15 +6,13 @@ arrive late, the stored signals around them are read and folded again.
 
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, tzinfo
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db import connection
-
 from profiles.activity import services
 from profiles.activity.models import Session, SessionSignal
-from profiles.activity.services import DayTotals, EventRow, SessionFacts
+from profiles.activity.services import DayTotals, SessionFacts
 from profiles.activity.sessions import (
     Position,
     SessionState,
@@ -25,25 +23,10 @@ from profiles.activity.sessions import (
     rebuild,
     window_to_rebuild,
 )
-from profiles.bulk import array_literal
 from profiles.users.services import Activity
-
-VIEW_KEY = "[CLY]_view"
-VIEW_OPEN_AT_MOST = timedelta(days=1)
 
 Days = MutableMapping[tuple[UUID, date, UUID, int], DayTotals]
 _SavedSession = tuple[UUID, int, SessionState, SessionFacts]
-
-
-@dataclass(frozen=True, slots=True)
-class ViewEnd:
-    """A view that was left: its time belongs to the visit with this id, else to the latest visit of this name."""
-
-    user_id: UUID
-    at: datetime
-    view_id: str
-    name: str
-    seconds: int
 
 
 @dataclass(slots=True)
@@ -214,63 +197,3 @@ def _signals_in(user_id: UUID, window: Window) -> list[Signal]:
     columns = ("at", "id", "begins", "seconds", "ends", "ignore_cooldown", "original_user_id")
     found = [Signal(*row) for row in signals.values_list(*columns)]
     return [signal for signal in found if signal.position in window]
-
-
-# Finds each view's visit by (user, time), newest first, and adds the seconds. The visit was at most a day before.
-# Raw SQL: an UPDATE from a list of values joined laterally has no ORM.
-_CLOSE_VIEWS = """
-UPDATE profiles_event e
-SET duration_seconds = coalesce(e.duration_seconds, 0) + visit.seconds
-FROM (
-    SELECT v.user_id, v.occurred_at, v.id, sum(l.seconds) AS seconds
-    FROM unnest(%s::uuid[], %s::timestamptz[], %s::text[], %s::text[], %s::integer[])
-        AS l (user_id, at, view_id, name, seconds),
-    LATERAL (
-        SELECT c.user_id, c.occurred_at, c.id
-        FROM profiles_event c JOIN profiles_eventkey k ON k.id = c.key_id AND k.key = %s
-        WHERE c.user_id = l.user_id AND c.occurred_at <= l.at AND c.occurred_at >= l.at - %s::interval
-            AND (c.view_id = nullif(l.view_id, '') OR (l.view_id = '' AND c.segmentation ->> 'name' = l.name))
-        ORDER BY c.occurred_at DESC, c.id DESC LIMIT 1
-    ) v
-    GROUP BY v.user_id, v.occurred_at, v.id
-) visit
-WHERE e.user_id = visit.user_id AND e.occurred_at = visit.occurred_at AND e.id = visit.id
-"""
-
-
-def close_views(visits: Mapping[UUID, Sequence[EventRow]], ends: Sequence[ViewEnd]) -> None:
-    """Add the time of views that were left to their visits: those about to be filed, else those stored."""
-    stored = []
-    for end in ends:
-        visit = _visit_of(end, visits.get(end.user_id, ()))
-        if visit is not None:
-            visit.duration_seconds = (visit.duration_seconds or 0) + end.seconds
-        else:
-            stored.append(end)
-    if not stored:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _CLOSE_VIEWS,
-            [
-                array_literal((end.user_id for end in stored), "uuid"),
-                array_literal((end.at for end in stored), "timestamptz"),
-                array_literal((end.view_id for end in stored), "text"),
-                array_literal((end.name for end in stored), "text"),
-                array_literal((end.seconds for end in stored), "integer"),
-                VIEW_KEY,
-                f"{VIEW_OPEN_AT_MOST.total_seconds()} seconds",
-            ],
-        )
-
-
-def _visit_of(end: ViewEnd, visits: Sequence[EventRow]) -> EventRow | None:
-    for visit in sorted(visits, key=lambda row: (row.occurred_at, row.id), reverse=True):
-        if visit.occurred_at > end.at:
-            continue
-        if end.view_id:
-            if visit.view_id == end.view_id:
-                return visit
-        elif (visit.segmentation or {}).get("name") == end.name:
-            return visit
-    return None

@@ -93,6 +93,23 @@ _DAYS = BulkTable(
     kept=frozenset({"app_id"}),
     time="on",
 )
+_VIEW_ENDS = BulkTable(
+    "profiles_keptviewend",
+    {
+        "user_id": "uuid",
+        "at": "timestamptz",
+        "id": "bigint",
+        "original_user_id": "uuid",
+        "received_at": "timestamptz",
+        "view_id": "text",
+        "name": "text",
+        "seconds": "integer",
+        "visit_at": "timestamptz",
+        "visit_id": "bigint",
+    },
+    key=("user_id", "at", "id"),
+    time="at",
+)
 _STALE = BulkTable(
     "profiles_stale",
     {"user_id": "uuid", "kind": "smallint", "since": "timestamptz", "app_id": "bigint"},
@@ -187,6 +204,11 @@ def file_signals(rows: Iterable[tuple[UUID, Signal]]) -> None:
     _SIGNALS.insert(
         (user_id, s.at, s.id, s.original_user_id, s.begins, s.seconds, s.ends, s.ignore_cooldown) for user_id, s in rows
     )
+
+
+def file_view_ends(rows: Iterable[tuple[Any, ...]]) -> None:
+    """File ends of views, in the order of `KeptViewEnd`'s columns, in one COPY."""
+    _VIEW_ENDS.insert(rows)
 
 
 def save_sessions(rows: Iterable[tuple[UUID, int, SessionState, SessionFacts]]) -> None:
@@ -316,9 +338,9 @@ def mark_stale(kind: int, users: Iterable[tuple[UUID, int]], since: datetime) ->
 
 
 def move_history(owner: UUID, new_owner: UUID) -> None:
-    """Give events, sessions, signals and daily totals of one user to another; see `BulkTable.move`."""
+    """Give events, ends of views, sessions, signals and daily totals of one user to another; see `BulkTable.move`."""
     with days_counted([owner, new_owner]):
-        for table in (_EVENTS, _SIGNALS, _SESSIONS, _DAYS):
+        for table in (_EVENTS, _VIEW_ENDS, _SIGNALS, _SESSIONS, _DAYS):
             table.move(owner, new_owner)
 
 
@@ -326,8 +348,9 @@ def move_parts(owner: UUID, new_owner: UUID, parts: Sequence[Part]) -> None:
     """Give parts of a user's history to another.
 
     Daily totals know devices and days but no moments: of a device whose history is parted they stay behind, to be
-    counted again (`recounting.count_events_again`). Sessions of both must be folded again (`recounting.fold_again`).
+    counted again (`recounting.count_events_again`). Sessions of both must be folded again (`recounting.fold_again`),
+    kept ends of views released before and settled after (`view_ends`).
     """
-    for table in (_EVENTS, _SIGNALS, _SESSIONS):
+    for table in (_EVENTS, _VIEW_ENDS, _SIGNALS, _SESSIONS):
         table.move(owner, new_owner, parts=parts)
     _DAYS.move(owner, new_owner, parts=[part for part in parts if part.is_whole])

@@ -16,7 +16,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
 from profiles.access.models import App
-from profiles.activity import recording, services as activity_services
+from profiles.activity import recording, services as activity_services, view_ends
 from profiles.activity.models import Stale
 from profiles.crashes import services as crash_services
 from profiles.users import keys, memory, merging, services as user_services, tokens
@@ -144,6 +144,7 @@ def _absorb(
     merged = merging.merge(survivor, absorbed, survivor_id=survivor_id, survivor_device_id=survivor_device_id)
     ranges = [recording.range_of_signals(user_id) for user_id in (survivor_id, absorbed_id)]
     activity_services.move_history(absorbed_id, survivor_id)
+    view_ends.settle_users([survivor_id])
     memory.move_memory(absorbed_id, survivor_id)
     tokens.move_tokens(absorbed_id, survivor_id)
     lost_crash_users = crash_services.move(absorbed_id, survivor_id)

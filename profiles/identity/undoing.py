@@ -15,7 +15,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import transaction
 
 from profiles.access.models import App
-from profiles.activity import recounting, services as activity_services
+from profiles.activity import recounting, services as activity_services, view_ends
 from profiles.activity.models import Event, SessionSignal
 from profiles.bulk import Part
 from profiles.crashes import services as crash_services
@@ -181,12 +181,15 @@ class _Undoing:
         return one.received_at > self._merge.applied_at
 
     def _move(self, parts: Sequence[Part]) -> None:
+        users = (self._survivor, self._absorbed)
+        view_ends.release(users)
         activity_services.move_parts(self._survivor, self._absorbed, parts)
+        view_ends.settle_users(users)
         memory.move_memory(self._survivor, self._absorbed, parts=parts)
         tokens.move_tokens(self._survivor, self._absorbed, parts=parts)
         parted = {part.recorded_for for part in parts if not part.is_whole}
         if parted:
-            for user_id in (self._survivor, self._absorbed):
+            for user_id in users:
                 recounting.count_events_again(user_id, self._app.id, parted, self._zone)
 
     def _recount(self, columns: dict[str, Any], user_id: UUID) -> None:
