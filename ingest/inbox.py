@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from ingest.metrics import count_settled
+from ingest.metrics import count_settled, timed_store
 from ingest.models import IngestRequest
 from profiles.activity.partitions import PartitionedTable
 from profiles.bulk import BulkTable, array_literal
@@ -116,7 +116,7 @@ def append(arrivals: Sequence[Arrival]) -> None:
             a.ip,
             a.user_agent,
         )
-    with connection.cursor() as cursor:
+    with timed_store(len(arrivals)), connection.cursor() as cursor:
         cursor.execute(_APPEND + ",".join([_ONE_ROW] * len(arrivals)), values)
 
 
@@ -207,7 +207,8 @@ def _file(settlements: Sequence[Settlement], now: datetime) -> None:
         ]
     )
     outcomes = [(s.verdict.name.lower(), s.reason) for s in settlements]
-    transaction.on_commit(lambda: count_settled(outcomes))
+    received = [s.request.received_at for s in settlements]
+    transaction.on_commit(lambda: count_settled(outcomes, received, datetime.now(tz=UTC)))
 
 
 # Moves requests back: what was refused once must not be refused again by the old row, nor stand there twice.

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from django.db import DataError, Error, connection
 from django.http import HttpResponse
 
-from ingest import answers, app_keys, inbox, pressure, rates
+from ingest import answers, app_keys, inbox, metrics, pressure, rates
 from ingest.arrivals import arrival, is_signed_right
 from ingest.inbox import Arrival
 from ingest.wake import wake
@@ -75,6 +75,7 @@ class LoopDoor:
         except Error as fault:
             log.error("requests_not_stored", extra={"fault": type(fault).__name__})  # noqa: TRY400 - as above
             connection.close_if_unusable_or_obsolete()
+            metrics.count_turned_away("database", len(arrivals))
             return [False] * len(arrivals)
         wake()
         return [True] * len(arrivals)

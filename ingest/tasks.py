@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from celery import shared_task
 from django.conf import settings
 
-from ingest import apply, inbox, wake
+from ingest import apply, inbox, metrics, wake
 from profiles.access.models import App
 from profiles.activity import partitions, view_ends
 
@@ -30,15 +30,17 @@ def apply_waiting() -> int:
     until = time.monotonic() + SECONDS_AT_MOST
     settled = 0
     while time.monotonic() < until:
+        started = time.perf_counter()
         try:
             done = apply.apply_waiting()
         except apply.SystemicFailureError:
             log.critical("nothing_can_be_applied", exc_info=True)
             _resting_until = time.monotonic() + SECONDS_OF_REST
             break
-        settled += done
         if not done:
             break
+        metrics.count_batch(done, time.perf_counter() - started)
+        settled += done
     return settled
 
 

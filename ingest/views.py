@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
-from ingest import answers, app_keys, inbox, pressure, rates, sdk_reads
+from ingest import answers, app_keys, inbox, metrics, pressure, rates, sdk_reads
 from ingest.arrivals import arrival, is_signed_right
 from ingest.wake import wake
 from ingest.wire import bulk
@@ -44,11 +44,12 @@ _Door = Callable[[HttpRequest], HttpResponse]
 
 
 class _TurnedAwayError(Exception):
-    """A request may not come in; its answer is in here."""
+    """A request may not come in; its answer is in here, and the slug that it is counted by."""
 
-    def __init__(self, status: int, text: str, callback: str) -> None:
+    def __init__(self, status: int, text: str, callback: str, reason: str) -> None:
         super().__init__(text)
         self.answer = answers.result(text, status=status, callback=callback)
+        self.reason = reason
 
 
 def _door(view: _Door) -> _Door:
@@ -66,14 +67,17 @@ def _door(view: _Door) -> _Door:
         try:
             return view(request)
         except _TurnedAwayError as turned_away:
+            metrics.count_turned_away(turned_away.reason)
             return turned_away.answer
         except UnreadablePostError:
+            metrics.count_turned_away("unreadable")
             return answers.result(answers.TRY_LATER, status=400)
         except DatabaseError as fault:
             # Not stored, so not acknowledged: the SDK keeps the request and sends it again. What the database says may
             # quote the request, so it is not logged.
             log.error("request_not_stored", extra={"fault": type(fault).__name__})  # noqa: TRY400
             connection.close_if_unusable_or_obsolete()
+            metrics.count_turned_away("database")
             return answers.result(answers.TRY_LATER, status=503)
 
     return door
@@ -115,6 +119,7 @@ def take_bulk(request: HttpRequest) -> HttpResponse:
     identity = peek(query, body, content_type)
     if isinstance(taken, Refusal):
         _file_refused(request, identity, taken, query, body, content_type)
+        metrics.count_turned_away(taken.value)
         status, text = _ANSWERS_TO_REFUSALS[taken]
         return answers.result(text, status=status, callback=identity.callback)
     is_signature_good: dict[tuple[str, ...], bool] = {}
@@ -200,13 +205,13 @@ def ping(request: HttpRequest) -> HttpResponse:
 def _slow_down(app: app_keys.KnownApp, arrivals: Sequence[inbox.Arrival], callback: str) -> None:
     """Raise `_TurnedAwayError` where an app or an address sends faster than it may."""
     if not rates.is_let_in(app.id, app.requests_per_second, arrivals[0].ip, len(arrivals)):
-        raise _TurnedAwayError(429, answers.TRY_LATER, callback)
+        raise _TurnedAwayError(429, answers.TRY_LATER, callback, "too_fast")
 
 
 def _store(arrivals: Sequence[inbox.Arrival]) -> None:
     """Commit arrivals, all or none, and wake the worker; raise `_TurnedAwayError` when no more can be taken now."""
-    if pressure.current():
-        raise _TurnedAwayError(503, answers.TRY_LATER, "")
+    if under := pressure.current():
+        raise _TurnedAwayError(503, answers.TRY_LATER, "", under.value)
     inbox.append(arrivals)
     wake()
 
@@ -218,8 +223,8 @@ def _file_refused(
     app = app_keys.find(identity.app_key) if identity.app_key else None
     if app is None or app.is_paused or not is_signed_right(app, query, body, content_type):
         return
-    if pressure.current():
-        raise _TurnedAwayError(503, answers.TRY_LATER, identity.callback)
+    if under := pressure.current():
+        raise _TurnedAwayError(503, answers.TRY_LATER, identity.callback, under.value)
     device_key = keys.user_key(app.public_id, identity.device_id) if identity.device_id else inbox.NOBODY
     refused = _arrival(request, app, identity.device_id, query, body, content_type)
     inbox.file_refused([(refused, device_key, reason.value)])
@@ -233,7 +238,7 @@ def _parts(request: HttpRequest) -> tuple[bytes, bytes, str]:
         body = request.body if request.method == "POST" else b""
     except RequestDataTooBig:
         _discard(request, query, content_type)
-        raise _TurnedAwayError(200, answers.TOO_LARGE, "") from None
+        raise _TurnedAwayError(200, answers.TOO_LARGE, "", Refusal.TOO_LARGE.value) from None
     return query, body, content_type
 
 
@@ -251,20 +256,20 @@ def _let_in(
         if identity.refusal is not Refusal.ZERO_IDFA:
             _file_refused(request, identity, identity.refusal, query, body, content_type)
         status, text = _ANSWERS_TO_REFUSALS[identity.refusal]
-        raise _TurnedAwayError(status, text, identity.callback)
+        raise _TurnedAwayError(status, text, identity.callback, identity.refusal.value)
     app = app_keys.find(identity.app_key)
     if app is None:
-        raise _TurnedAwayError(400, answers.UNKNOWN_APP, identity.callback)
+        raise _TurnedAwayError(400, answers.UNKNOWN_APP, identity.callback, "unknown_app")
     if app.is_paused:
-        raise _TurnedAwayError(400, answers.PAUSED_APP, identity.callback)
+        raise _TurnedAwayError(400, answers.PAUSED_APP, identity.callback, "paused_app")
     if app.is_locked and identity.is_invented:
-        raise _TurnedAwayError(403, answers.LOCKED_APP, identity.callback)
+        raise _TurnedAwayError(403, answers.LOCKED_APP, identity.callback, "locked_app")
     if not app.salts or not must_be_signed:
         return app
     if not identity.is_signed:
-        raise _TurnedAwayError(200, answers.NO_CHECKSUM, identity.callback)
+        raise _TurnedAwayError(200, answers.NO_CHECKSUM, identity.callback, "no_checksum")
     if not is_signed_right(app, query, body, content_type):
-        raise _TurnedAwayError(200, answers.WRONG_CHECKSUM, identity.callback)
+        raise _TurnedAwayError(200, answers.WRONG_CHECKSUM, identity.callback, "wrong_checksum")
     return app
 
 

@@ -39,24 +39,24 @@ class Load:
 
 def post(address: str, app_key: str, seconds: float, *, first_number: int = 0, rate: float | None = None) -> Load:
     """Post requests to `/i` for so long, as fast as answers come or at a steady `rate`; return what was seen."""
-    pause_ms = max(1, round(CONNECTIONS * 1000 / rate)) if rate else 0
     url = address.rstrip("/") + "/i"
     if _WRK is None:
-        return _post_by_python(url, app_key, seconds, first_number, pause_ms)
+        return _post_by_python(url, app_key, seconds, first_number, rate)
     arguments = [_WRK, "-t1", f"-c{CONNECTIONS}", f"-d{round(seconds)}s", "--timeout", "10s", "-s", str(_SCRIPT), url]
     done = subprocess.run(  # noqa: S603 - our own words
-        [*arguments, "--", app_key, str(first_number), str(pause_ms)], capture_output=True, text=True, check=True
+        [*arguments, "--", app_key, str(first_number), f"{rate or 0:g}"], capture_output=True, text=True, check=True
     )
     return Load(**json.loads(done.stdout.strip().splitlines()[-1]))
 
 
-def _post_by_python(url: str, app_key: str, seconds: float, first_number: int, pause_ms: int) -> Load:
+def _post_by_python(url: str, app_key: str, seconds: float, first_number: int, rate: float | None) -> Load:
     until = time.monotonic() + seconds
     took_ms: list[float] = []
     errors: list[str] = []
 
     def send(number: int) -> None:
         connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+        due = time.monotonic()
         while time.monotonic() < until:
             body = requests.body(app_key, number, round(time.time() * 1000))
             started = time.perf_counter()
@@ -73,7 +73,9 @@ def _post_by_python(url: str, app_key: str, seconds: float, first_number: int, p
             else:
                 errors.append(str(answer.status))
             number += CONNECTIONS
-            time.sleep(pause_ms / 1000)
+            if rate:
+                due += CONNECTIONS / rate
+                time.sleep(max(0.0, due - time.monotonic()))
         connection.close()
 
     started = time.monotonic()

@@ -1,4 +1,4 @@
--- The request of requests.py, for wrk. Arguments: app key, number of the first request, pause of a connection in ms.
+-- The request of requests.py, for wrk. Arguments: app key, number of the first request, requests a second (0: no limit).
 
 local key, number, users = "", 0, 20000
 
@@ -18,9 +18,19 @@ local d = encoded(',"hour":14,"dow":3,"segmentation":{"category":"Shoes","size":
 
 function init(args)
   key, number = args[1], tonumber(args[2])
-  local pause = tonumber(args[3])
-  if pause > 0 then
-    function delay() return pause end
+  local rate = tonumber(args[3])
+  if rate > 0 then
+    -- Each request has its time, whatever the answers before it took.
+    local ffi = require("ffi")
+    ffi.cdef("typedef struct { long s; long us; } now_t; int gettimeofday(now_t *t, void *zone);")
+    local clock = ffi.new("now_t")
+    local due
+    function delay()
+      ffi.C.gettimeofday(clock, nil)
+      local now = tonumber(clock.s) * 1000 + tonumber(clock.us) / 1000
+      due = (due or now) + 1000 / rate
+      return math.max(0, math.floor(due - now + 0.5))
+    end
   end
   wrk.method = "POST"
   wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"

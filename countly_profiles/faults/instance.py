@@ -119,15 +119,7 @@ class Instance:
 
     def processes(self) -> dict[str, int]:
         """Return the supervisor's children that are alive, by name."""
-        if self._supervisor is None:
-            return {}
-        found = {}
-        for process in children_of(self._supervisor.pid):
-            line = _command_line(process)
-            for name, mark in _MARKS.items():
-                if mark in line:
-                    found[name] = process
-        return found
+        return parts_of(self._supervisor.pid) if self._supervisor else {}
 
     def orphans(self) -> list[str]:
         """Return the command lines of processes of this instance that no longer descend from its supervisor.
@@ -253,6 +245,17 @@ def frozen(*processes: int) -> Iterator[None]:
     finally:
         for process in processes:
             send(process, signal.SIGCONT)
+
+
+def parts_of(supervisor: int) -> dict[str, int]:
+    """Return the children of a supervisor that are alive, by its name for them."""
+    found = {}
+    for process in children_of(supervisor):
+        line = _command_line(process)
+        for name, mark in _MARKS.items():
+            if mark in line:
+                found[name] = process
+    return found
 
 
 def children_of(process: int) -> list[int]:
