@@ -327,7 +327,7 @@ class _Batch:
         """Write what came of a stage: a fixed number of statements, whatever its size."""
         self.touched.update(folded.app_of_user)
         self.crashes += folded.crashes
-        recording.record_signals(folded.activity, folded.signals, folded.session_facts, folded.days, self.zones)
+        recording.record_signals(folded.activity, folded.signals, folded.days, self.zones)
         views = ArrivingEnds(folded.visits, folded.view_ends)
         views.add_to_arriving()
         activity_services.file_events(folded.events)

@@ -23,8 +23,8 @@ from ingest.wire.push_token import PushProvider
 from ingest.wire.request import SdkRequest
 from ingest.wire.values import as_integer
 from profiles import pictures
-from profiles.activity.services import POSITIONS, DayTotals, EventRow, SessionFacts
-from profiles.activity.sessions import Signal
+from profiles.activity.services import POSITIONS, DayTotals, EventRow
+from profiles.activity.sessions import NO_FACTS, SessionFacts, Signal
 from profiles.activity.view_ends import ViewEnd
 from profiles.crashes.fingerprint import CrashFacts
 from profiles.crashes.services import Occurrence
@@ -64,7 +64,6 @@ class Folded:
     new_users: Counter[tuple[int, int]] = field(default_factory=Counter)
     newly_identified: Counter[tuple[int, int]] = field(default_factory=Counter)
     signals: dict[UUID, list[Signal]] = field(default_factory=lambda: defaultdict(list))
-    session_facts: dict[int, SessionFacts] = field(default_factory=dict)
     events: list[EventRow] = field(default_factory=list)
     visits: dict[UUID, list[EventRow]] = field(default_factory=lambda: defaultdict(list))
     view_ends: list[ViewEnd] = field(default_factory=list)
@@ -122,10 +121,11 @@ class Folder:
         self.folded.app_of_user[item.user_id] = item.app.id
         if not request.method and not request.no_meta:
             activity.see(request.at)
+        place: dict[str, Any] = {}
         if profile is not None:
             self._facts(item, profile)
-            self._place(item, profile)
-        self._session(item, activity, profile)
+            place = self._place(item, profile)
+        self._session(item, activity, profile, place)
         if profile is not None:
             self._details(item, activity, profile)
             self._consent(item, profile)
@@ -197,12 +197,14 @@ class Folder:
             said["facts_at"] = request.at
         self._change(profile, said)
 
-    def _place(self, item: Understood, profile: dict[str, Any]) -> None:
-        """Take over the place that was said; at the begin of a session its address tells what was not."""
+    def _place(self, item: Understood, profile: dict[str, Any]) -> dict[str, Any]:
+        """Return the place that was said; at the begin of a session its address tells what was not.
+
+        Take it over, unless a newer one is known.
+        """
         request, said = item.request, item.request.location
         known_at = profile["place_at"]
-        if known_at is not None and request.at < known_at:
-            return
+        is_late = known_at is not None and request.at < known_at
         place: dict[str, Any] = {}
         if said is not None and said.is_opted_out:
             place = dict.fromkeys(("country", "region", "city", "latitude", "longitude"))
@@ -221,15 +223,21 @@ class Folder:
             }
         if request.begin_session and not (said is not None and said.is_opted_out):
             has_fresh_fix = (
-                profile["latitude"] is not None and known_at is not None and request.at - known_at < GPS_OUTLIVES_IP
+                profile["latitude"] is not None
+                and known_at is not None
+                and not is_late
+                and request.at - known_at < GPS_OUTLIVES_IP
             )
             if not has_fresh_fix:
                 place = _with_place_of_address(item, profile, place)
         place = {name: value for name, value in place.items() if _keeps(item.app, name) or value is None}
-        if place:
+        if place and not is_late:
             self._change(profile, place | {"place_at": request.at})
+        return place
 
-    def _session(self, item: Understood, activity: Activity, profile: dict[str, Any] | None) -> None:
+    def _session(
+        self, item: Understood, activity: Activity, profile: Mapping[str, Any] | None, place: Mapping[str, Any]
+    ) -> None:
         request = item.request
         seconds = request.session_seconds or 0
         if not (request.begin_session or request.end_session or seconds):
@@ -243,16 +251,11 @@ class Folder:
                 ends=request.end_session,
                 ignore_cooldown=request.ignore_cooldown,
                 original_user_id=item.device_key,
+                facts=_session_facts(request, profile, place)
+                if request.begin_session and profile is not None
+                else NO_FACTS,
             )
         )
-        if request.begin_session and profile is not None:
-            self.folded.session_facts[item.waiting.id] = SessionFacts(
-                app_version=profile["app_version"],
-                platform=profile["platform"],
-                device=profile["device"],
-                country=profile["country"],
-                city=profile["city"],
-            )
 
     def _details(self, item: Understood, activity: Activity, profile: dict[str, Any]) -> None:
         """Fold named details and custom properties, and remember each value that they took."""
@@ -402,6 +405,18 @@ def _view_end(item: Understood, position: int, left: ViewLeft) -> ViewEnd:
         view_id=left.view_id,
         name=left.name,
         seconds=left.seconds,
+    )
+
+
+def _session_facts(request: SdkRequest, profile: Mapping[str, Any], place: Mapping[str, Any]) -> SessionFacts:
+    """Return what a begin says itself, which may be older than what is known of the user, else what is known."""
+    device = request.facts
+    return SessionFacts(
+        app_version=(device and device.app_version) or profile["app_version"],
+        platform=(device and device.platform) or profile["platform"],
+        device=(device and device.device) or profile["device"],
+        country=place.get("country", profile["country"]),
+        city=place.get("city", profile["city"]),
     )
 
 

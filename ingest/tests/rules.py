@@ -119,6 +119,7 @@ RULES = {
     # 2.5 Sessions.
     "sessions.table": "Every case of the session table comes out as written.",
     "sessions.any_order": "Sessions do not depend on the order of arrival.",
+    "sessions.facts": "A session has the version, device and country of its own begin, however late that comes.",
     "sessions.offline": "An hour offline delivered at once is two sessions.",
     "sessions.seconds": "Seconds are an increment; negative ones are thirty, and a day is the most.",
     "sessions.retried_begin": "A begin that is retried is one session.",

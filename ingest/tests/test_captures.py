@@ -207,6 +207,11 @@ def picture_of(app: App) -> dict[str, list[Any]]:
             "started_at",
             "ended_at",
             "duration_seconds",
+            "app_version",
+            "platform",
+            "device",
+            "country",
+            "city",
         ),
         "events": rows(
             Event.objects.filter(**by_app),

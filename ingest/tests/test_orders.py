@@ -352,3 +352,30 @@ def test_data_stamped_before_a_merge_belongs_to_the_survivor_in_either_order() -
             apply_all()
         assert user_of(app, "elif").activity.events_count == 1
         assert user_of(app, "phone").activity.events_count == 1
+
+
+@pytest.mark.rule("sessions.facts")
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 2, 0]])
+def test_a_session_that_arrives_late_has_the_version_and_the_country_of_its_begin(order: list[int]) -> None:
+    app = create_app(name="Kahve")
+    begins = [("1.0", "Pixel 7", "TR"), ("2.0", "Pixel 8", "LV"), ("3.0", "Pixel 9", "DE")]
+    for number in order:
+        version, device, country = begins[number]
+        metrics = {"_os": "Android", "_device": device, "_app_version": version}
+        send(app, "d", number * 3600, begin_session=1, metrics=metrics, country_code=country)
+        apply_all()
+    facts = Session.objects.filter(app=app).order_by("started_at").values_list("app_version", "device", "country")
+    assert list(facts) == begins
+    assert (user_of(app, "d").app_version, user_of(app, "d").country) == ("3.0", "DE")
+
+
+def test_so_has_one_that_was_part_of_another_until_late_data_came() -> None:
+    app = create_app(name="Kahve")
+    for at, version, more in ((0, "1.0", {}), (60, "", {"end_session": 1}), (70, "2.0", {})):
+        begin = {"begin_session": 1, "metrics": {"_app_version": version}} if version else {}
+        send(app, "d", at, **begin, **more)
+    apply_all()
+    assert sessions_of(app) == [(0, 0, False)]
+    send(app, "d", 40, end_session=1)  # it had ended long before the second begin
+    apply_all()
+    assert list(Session.objects.filter(app=app).order_by("id").values_list("app_version", flat=True)) == ["1.0", "2.0"]

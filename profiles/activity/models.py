@@ -104,6 +104,11 @@ class SessionSignal(models.Model):
     seconds = models.IntegerField()
     ends = models.BooleanField()
     ignore_cooldown = models.BooleanField()
+    app_version = models.TextField(null=True, help_text="This and the following: of a begin, as `Session` has it.")
+    platform = models.TextField(null=True)
+    device = models.TextField(null=True)
+    country = models.TextField(null=True)
+    city = models.TextField(null=True)
 
 
 class DailyActivity(models.Model):

@@ -10,11 +10,15 @@ from datetime import date, tzinfo
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.db.models import QuerySet
+
 from profiles.activity import services
 from profiles.activity.models import Session, SessionSignal
-from profiles.activity.services import DayTotals, SessionFacts
+from profiles.activity.services import DayTotals
 from profiles.activity.sessions import (
+    NO_FACTS,
     Position,
+    SessionFacts,
     SessionState,
     Signal,
     Window,
@@ -38,20 +42,16 @@ class _Recorded:
 def record_signals(
     activity: Mapping[UUID, Activity],
     signals: Mapping[UUID, Sequence[Signal]],
-    facts: Mapping[int, SessionFacts],
     days: Days,
     zones: Mapping[int, ZoneInfo],
 ) -> None:
-    """File signals and write the sessions that they make; move the users' hot rows and add to `days`.
-
-    `facts` says what was true at the request, by its id, that began a session.
-    """
+    """File signals and write the sessions that they make; move the users' hot rows and add to `days`."""
     recorded = _Recorded()
     for user_id, arrived in signals.items():
         row = activity[user_id]
         first = min(signal.at for signal in arrived)
         is_late = row.last_signal_at is not None and first <= row.last_signal_at
-        before, after = (_record_late if is_late else _record_in_order)(row, arrived, facts, recorded)
+        before, after = (_record_late if is_late else _record_in_order)(row, arrived, recorded)
         row.total_seconds += sum(signal.seconds for signal in arrived)
         row.sessions_count += len(after) - len(before)
         newest = max(signal.at for signal in arrived)
@@ -66,23 +66,24 @@ def record_signals(
 
 
 def _record_in_order(
-    row: Activity, arrived: Sequence[Signal], facts: Mapping[int, SessionFacts], recorded: _Recorded
+    row: Activity, arrived: Sequence[Signal], recorded: _Recorded
 ) -> tuple[list[SessionState], list[SessionState]]:
     """Fold onto the session of the hot row; return it if it was touched, and the sessions after."""
     current = _present_session(row)
     after = fold(arrived, current).sessions
-    recorded.sessions += [(row.user_id, row.app_id, state, facts.get(state.id, SessionFacts())) for state in after]
+    facts = {signal.id: signal.facts for signal in arrived}
+    recorded.sessions += [(row.user_id, row.app_id, state, facts.get(state.id, NO_FACTS)) for state in after]
     if after:
         hold(row, after[-1])
     return [current for state in after if current is not None and state.id == current.id], after
 
 
 def _record_late(
-    row: Activity, arrived: Sequence[Signal], facts: Mapping[int, SessionFacts], recorded: _Recorded
+    row: Activity, arrived: Sequence[Signal], recorded: _Recorded
 ) -> tuple[list[SessionState], list[SessionState]]:
     """Fold again what stands around late signals; return the sessions of that window before and after."""
     positions = [signal.position for signal in arrived]
-    return _fold_again(row, min(positions), max(positions), arrived, facts, recorded)
+    return _fold_again(row, min(positions), max(positions), arrived, recorded)
 
 
 def _fold_again(
@@ -90,7 +91,6 @@ def _fold_again(
     first: Position,
     last: Position,
     arrived: Sequence[Signal],
-    facts: Mapping[int, SessionFacts],
     recorded: _Recorded,
 ) -> tuple[list[SessionState], list[SessionState]]:
     """Fold stored signals around a range, and new ones in it; return the sessions of that window before and after.
@@ -100,14 +100,13 @@ def _fold_again(
     stored = _sessions_around(row.user_id, first, last)
     window = window_to_rebuild(first, last, [state for state, _ in stored])
     old = [(state, known) for state, known in stored if state.position in window]
-    after = rebuild([*_signals_in(row.user_id, window), *arrived]).sessions
-    known_facts = {state.id: known for state, known in old}
+    signals = [*_signals_in(row.user_id, window), *arrived]
+    after = rebuild(signals).sessions
+    facts = {state.id: known for state, known in old}
+    facts |= {signal.id: signal.facts for signal in signals if signal.facts != NO_FACTS}
     remaining = {state.id for state in after}
     recorded.vanished += [(row.user_id, state.id) for state, _ in old if state.id not in remaining]
-    nearest = SessionFacts()
-    for state in after:
-        nearest = facts.get(state.id) or known_facts.get(state.id) or nearest
-        recorded.sessions.append((row.user_id, row.app_id, state, nearest))
+    recorded.sessions += [(row.user_id, row.app_id, state, facts.get(state.id, NO_FACTS)) for state in after]
     if window.until is None and after:
         hold(row, after[-1])
     return [state for state, _ in old], after
@@ -129,7 +128,7 @@ def fold_merged(row: Activity, one: tuple[Position, Position], other: tuple[Posi
     first = max(one[0], other[0])
     last = max(first, min(one[1], other[1]))
     recorded = _Recorded()
-    before, after = _fold_again(row, first, last, (), {}, recorded)
+    before, after = _fold_again(row, first, last, (), recorded)
     row.sessions_count += len(after) - len(before)
     services.delete_sessions(recorded.vanished)
     services.save_sessions(recorded.sessions)
@@ -164,9 +163,9 @@ def hold(row: Activity, state: SessionState | None) -> None:
     row.session_seconds = state.duration_seconds if state else 0
 
 
+_FACT_COLUMNS = ("app_version", "platform", "device", "country", "city")
 _SESSION_COLUMNS = (
-    "id", "started_at", "last_signal_at", "ended_at", "duration_seconds", "original_user_id",
-    "app_version", "platform", "device", "country", "city",
+    "id", "started_at", "last_signal_at", "ended_at", "duration_seconds", "original_user_id", *_FACT_COLUMNS,
 )  # fmt: skip
 _STATE_COLUMNS = 6
 
@@ -194,6 +193,14 @@ def _signals_in(user_id: UUID, window: Window) -> list[Signal]:
         signals = signals.filter(at__gte=window.since.at)
     if window.until is not None:
         signals = signals.filter(at__lte=window.until.at)
-    columns = ("at", "id", "begins", "seconds", "ends", "ignore_cooldown", "original_user_id")
-    found = [Signal(*row) for row in signals.values_list(*columns)]
-    return [signal for signal in found if signal.position in window]
+    return [signal for signal in read_signals(signals) if signal.position in window]
+
+
+_SIGNAL_COLUMNS = ("at", "id", "begins", "seconds", "ends", "ignore_cooldown", "original_user_id")
+_OF_SIGNAL = len(_SIGNAL_COLUMNS)
+
+
+def read_signals(found: QuerySet[SessionSignal]) -> list[Signal]:
+    """Return stored signals."""
+    rows = found.values_list(*_SIGNAL_COLUMNS, *_FACT_COLUMNS)
+    return [Signal(*row[:_OF_SIGNAL], facts=SessionFacts(*row[_OF_SIGNAL:])) for row in rows]

@@ -13,36 +13,29 @@ from django.db import connection
 
 from profiles.activity import services
 from profiles.activity.models import DailyActivity, Session, SessionSignal
-from profiles.activity.recording import hold
-from profiles.activity.services import DayTotals, SessionFacts
+from profiles.activity.recording import hold, read_signals
+from profiles.activity.services import DayTotals
 from profiles.activity.sessions import SessionState, Signal, daily_deltas, rebuild
 from profiles.bulk import array_literal
 from profiles.users.services import Activity
 
-_SIGNAL_COLUMNS = ("at", "id", "begins", "seconds", "ends", "ignore_cooldown", "original_user_id")
 _STATE_COLUMNS = ("id", "started_at", "last_signal_at", "ended_at", "duration_seconds", "original_user_id")
-_FACT_COLUMNS = ("app_version", "platform", "device", "country", "city")
 
 _DayKey = tuple[UUID, date, UUID, int]
 
 
 def fold_again(row: Activity, zone: ZoneInfo) -> None:
-    """Fold all signals of a user anew: write the sessions and days that differ, and set the counts of the hot row.
-
-    A session that comes out of signals that were part of another one has the facts of the one before it.
-    """
-    signals = [Signal(*values) for values in _signals(row.user_id)]
-    stored = {state.id: (state, facts) for state, facts in _sessions(row.user_id)}
+    """Fold all signals of a user anew: write the sessions and days that differ, and set the counts of the hot row."""
+    signals = read_signals(SessionSignal.objects.filter(user_id=row.user_id))
+    stored = {state.id: state for state in _sessions(row.user_id)}
     sessions = rebuild(signals).sessions
     services.delete_sessions([(row.user_id, id_) for id_ in stored.keys() - {state.id for state in sessions}])
-    changed = []
-    facts = SessionFacts()
-    for state in sessions:
-        known = stored.get(state.id)
-        facts = known[1] if known else facts
-        if known is None or known[0] != state:
-            changed.append((row.user_id, row.app_id, state, facts))
-    services.save_sessions(changed)
+    facts = {signal.id: signal.facts for signal in signals}
+    services.save_sessions(
+        (row.user_id, row.app_id, state, facts[state.id])
+        for state in sessions
+        if state.id not in stored or stored[state.id] != state
+    )
     _correct_days(row, signals, sessions, zone)
     row.sessions_count = len(sessions)
     row.total_seconds = sum(signal.seconds for signal in signals)
@@ -50,14 +43,9 @@ def fold_again(row: Activity, zone: ZoneInfo) -> None:
     hold(row, sessions[-1] if sessions else None)
 
 
-def _signals(user_id: UUID) -> Collection[tuple]:  # type: ignore[type-arg]  # columns of a row
-    return SessionSignal.objects.filter(user_id=user_id).values_list(*_SIGNAL_COLUMNS)
-
-
-def _sessions(user_id: UUID) -> list[tuple[SessionState, SessionFacts]]:
-    rows = Session.objects.filter(user_id=user_id).values_list(*_STATE_COLUMNS, *_FACT_COLUMNS).order_by("started_at")
-    cut = len(_STATE_COLUMNS)
-    return [(SessionState(*row[:cut]), SessionFacts(*row[cut:])) for row in rows]
+def _sessions(user_id: UUID) -> list[SessionState]:
+    rows = Session.objects.filter(user_id=user_id).values_list(*_STATE_COLUMNS)
+    return [SessionState(*row) for row in rows]
 
 
 def _correct_days(row: Activity, signals: list[Signal], sessions: list[SessionState], zone: ZoneInfo) -> None:

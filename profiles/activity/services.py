@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from profiles.activity.sessions import SessionState, Signal
+from profiles.activity.sessions import SessionFacts, SessionState, Signal
 from profiles.bulk import BulkTable, Part, array_literal
 from profiles.users.keys import shard_of
 
@@ -51,6 +51,11 @@ _SIGNALS = BulkTable(
         "seconds": "integer",
         "ends": "boolean",
         "ignore_cooldown": "boolean",
+        "app_version": "text",
+        "platform": "text",
+        "device": "text",
+        "country": "text",
+        "city": "text",
     },
     key=("user_id", "at", "id"),
     time="at",
@@ -138,17 +143,6 @@ class EventRow:
 
 
 @dataclass(slots=True)
-class SessionFacts:
-    """What was true of a user when a session began."""
-
-    app_version: str | None = None
-    platform: str | None = None
-    device: str | None = None
-    country: str | None = None
-    city: str | None = None
-
-
-@dataclass(slots=True)
 class DayTotals:
     """What to add to one user's day."""
 
@@ -202,7 +196,22 @@ def event_key_ids(wanted: Iterable[tuple[int, str]]) -> dict[tuple[int, str], in
 def file_signals(rows: Iterable[tuple[UUID, Signal]]) -> None:
     """File session signals, in one COPY."""
     _SIGNALS.insert(
-        (user_id, s.at, s.id, s.original_user_id, s.begins, s.seconds, s.ends, s.ignore_cooldown) for user_id, s in rows
+        (
+            user_id,
+            s.at,
+            s.id,
+            s.original_user_id,
+            s.begins,
+            s.seconds,
+            s.ends,
+            s.ignore_cooldown,
+            s.facts.app_version,
+            s.facts.platform,
+            s.facts.device,
+            s.facts.country,
+            s.facts.city,
+        )
+        for user_id, s in rows
     )
 
 

@@ -26,8 +26,25 @@ class Position(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """What was true of a user when a session began."""
+
+    app_version: str | None = None
+    platform: str | None = None
+    device: str | None = None
+    country: str | None = None
+    city: str | None = None
+
+
+NO_FACTS: Final = SessionFacts()
+
+
+@dataclass(frozen=True, slots=True)
 class Signal:
-    """What one request said about sessions. Begin wins over end; the seconds count either way."""
+    """What one request said about sessions. Begin wins over end; the seconds count either way.
+
+    `facts` are those of a begin, whether it makes a session or continues one: what comes later may change that.
+    """
 
     at: datetime
     id: int
@@ -36,6 +53,7 @@ class Signal:
     ends: bool
     ignore_cooldown: bool
     original_user_id: UUID
+    facts: SessionFacts = NO_FACTS
 
     @property
     def position(self) -> Position:
