@@ -197,10 +197,12 @@ def _signals_in(user_id: UUID, window: Window) -> list[Signal]:
 
 
 _SIGNAL_COLUMNS = ("at", "id", "begins", "seconds", "ends", "ignore_cooldown", "original_user_id")
-_OF_SIGNAL = len(_SIGNAL_COLUMNS)
 
 
 def read_signals(found: QuerySet[SessionSignal]) -> list[Signal]:
     """Return stored signals."""
     rows = found.values_list(*_SIGNAL_COLUMNS, *_FACT_COLUMNS)
-    return [Signal(*row[:_OF_SIGNAL], facts=SessionFacts(*row[_OF_SIGNAL:])) for row in rows]
+    return [
+        Signal(at, id_, begins, seconds, ends, ignore_cooldown, original_user_id, SessionFacts(*facts))
+        for at, id_, begins, seconds, ends, ignore_cooldown, original_user_id, *facts in rows
+    ]
