@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import queue
 import re
+import select
 import selectors
 import socket
 import threading
@@ -134,6 +135,13 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
             self.poller.unregister(client)
             self._unanswered[connection] = True
         elif self._door is not None and self.alive and (bytes_there := _bytes_of_part(client)):
+            if _has_ended(client):
+                # Readable for ever, and never whole: left here, it would keep the loop busy until its time is over.
+                self.poller.unregister(client)
+                self.keepalived_conns.remove(connection)
+                self.nr_conns -= 1
+                connection.close()
+                return
             # Wait for more on the loop: a client that sends a byte now and then holds up no thread, and is closed
             # when its time is over.
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, bytes_there + 1)
@@ -224,6 +232,13 @@ def _bytes_of_part(client: socket.socket) -> int:
     except OSError:
         return 0
     return len(data) if is_part(data) else 0
+
+
+def _has_ended(client: socket.socket) -> bool:
+    """Tell whether the client sends nothing any more: it has gone, or has shut its side."""
+    poll = select.poll()
+    poll.register(client, select.POLLRDHUP)
+    return bool(poll.poll(0))
 
 
 def is_part(data: bytes) -> bool:

@@ -1,8 +1,14 @@
 """What the loop reads by itself, and what it leaves to gunicorn's parser."""
 
-import pytest
+import selectors
+import socket
+from collections.abc import Callable
+from unittest import mock
 
-from countly_profiles.gunicorn_worker import is_part, read_request
+import pytest
+from gunicorn.config import Config
+
+from countly_profiles.gunicorn_worker import DoorWorker, is_part, read_request
 
 HEAD = b"POST /i HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\n"
 
@@ -63,3 +69,25 @@ def test_it_leaves_all_else(data: bytes) -> None:
 )
 def test_what_is_waited_for_on_the_loop(data: bytes, waits: bool) -> None:
     assert is_part(data) is waits
+
+
+@pytest.mark.parametrize("ends", [socket.socket.close, lambda client: client.shutdown(socket.SHUT_WR)])
+def test_a_client_that_goes_in_mid_request_leaves_the_loop_quiet(
+    ends: Callable[[socket.socket], None],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        worker = DoorWorker(0, 0, [listener], mock.Mock(), 30, Config(), mock.Mock())
+        worker._door = mock.Mock()
+        worker.poller = selectors.DefaultSelector()
+        client = socket.create_connection(listener.getsockname())
+        worker.accept(listener)
+        client.sendall(HEAD[:20])
+        worker.wait_for_and_dispatch_events(1)
+        assert not worker.poller.select(0), "it waits for more without being asked again and again"
+        ends(client)
+        worker.wait_for_and_dispatch_events(1)
+        assert not worker.poller.get_map()
+        assert (worker.nr_conns, len(worker.keepalived_conns)) == (0, 0)
+        client.close()
+        worker.poller.close()
+        worker.tmp.close()
