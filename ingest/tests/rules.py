@@ -78,6 +78,7 @@ RULES = {
     "base.ip_address": "An address in the request wins over the connection's.",
     "base.ip_ignored": "Android's ip does not count.",
     "base.no_meta": "A request without meta leaves times and SDK alone.",
+    "base.app_version": "The app's version is that of the metrics; av says nothing.",
     "base.unknown": "Parameters that nobody knows are ignored.",
     "base.flags": "Switches of zero and false are off.",
     # 2.2 Identity.
@@ -120,6 +121,7 @@ RULES = {
     "sessions.table": "Every case of the session table comes out as written.",
     "sessions.any_order": "Sessions do not depend on the order of arrival.",
     "sessions.facts": "A session has the version, device and country of its own begin, however late that comes.",
+    "sessions.begin_wins": "A request that begins and ends begins; its seconds count.",
     "sessions.offline": "An hour offline delivered at once is two sessions.",
     "sessions.seconds": "Seconds are an increment; negative ones are thirty, and a day is the most.",
     "sessions.retried_begin": "A begin that is retried is one session.",
@@ -157,6 +159,7 @@ RULES = {
     "events.view_seconds": "A view of ten digits of seconds lasted none.",
     "events.view_name": "View names are cut.",
     "events.orientation": "Orientation is a fact and leaves no event.",
+    "events.action": "A click or a scroll is an event, and no fact.",
     "events.rating": "A rating says undefined for what it does not say.",
     "events.nps": "Promoter ratings have a type.",
     "events.survey_shown": "A survey that was only shown has its own key.",
@@ -173,6 +176,7 @@ RULES = {
     "details.modifier_misfit": "A modifier without a fitting value is ignored.",
     "details.key_hygiene": "Names lose dots and dollars.",
     "details.limits": "Custom properties and their items have limits.",
+    "details.lasting": "A property lasts until it is set again or deleted, and what it was is remembered.",
     "details.picture": "A picture comes in any field and in any place.",
     "details.picture_content": "What is no picture by its content is none.",
     "details.web_upload": "An upload of the Web SDK is decoded once more.",
@@ -186,6 +190,8 @@ RULES = {
     "crash.manufacturer": "The maker has two spellings.",
     "crash.logs": "Logs may be a list.",
     "crash.images": "Binary images become JSON text.",
+    "crash.native": "A minidump counts by the first frame of the crashed thread, wherever its library was loaded.",
+    "crash.plcrash": "A PLCrashReporter report counts by its crashed thread.",
     "crash.version_upgrade": "A resolved group comes back with a crash of a newer version, and only with that.",
     "crash.unreadable": "Unreadable crashes lose nothing else.",
     # 2.10 Location.
@@ -194,6 +200,7 @@ RULES = {
     "location.without_session": "Explicit places count without a session.",
     "location.opt_out": "An empty location opts out; a missing one says nothing.",
     "location.address_at_begin": "The address tells the country at a begin, where nothing else did.",
+    "location.switches": "An app that does not want countries or cities known gets none, whoever says them.",
     "location.fix_outlives_address": "A measured place outlives an address's for seven days.",
     # 2.11 Consent.
     "consent.features": "Consent is yes or no for each feature.",
@@ -205,6 +212,7 @@ RULES = {
     "push.ios": "Apple's tokens have an environment, and need it.",
     "push.token_moves": "A token belongs to whom it was registered for last.",
     "push.none": "A blacklisted or empty token is none.",
+    "purchases.events": "A purchase is an event with its sum; which events are purchases is no matter of the wire.",
     "campaign.kept": "A campaign is kept.",
     "apm.accepted": "Performance traces and advertising ids are accepted, with no effect.",
     # 2.13 Checksums.

@@ -16,13 +16,14 @@ from ingest.models import IngestRequest
 from ingest.tests import sending
 from ingest.tests.sending import START, apply_all, event_keys_of, sessions_of, user_of
 from ingest.tests.tables import RECEIPTS, dump
+from ingest.tests.wire.minidumps import minidump
 from profiles.access.models import App
 from profiles.access.services import create_app
 from profiles.activity.models import Event, Session
 from profiles.activity.querysets import span_of, with_spans
 from profiles.crashes.handling import resolve
-from profiles.crashes.models import CrashGroup, CrashUser
-from profiles.users.models import AppUser, ConsentChange, DeviceToken, Merge
+from profiles.crashes.models import Crash, CrashGroup, CrashUser
+from profiles.users.models import AppUser, ConsentChange, DeviceToken, Merge, PropertyChange
 
 pytestmark = pytest.mark.django_db
 
@@ -293,6 +294,108 @@ def test_numbers_and_lines_do_not_part_a_group(app: App, send: Send) -> None:
         user_of(app, "a").id: (2, START + timedelta(seconds=1)),
         user_of(app, "b").id: (1, START + timedelta(seconds=2)),
     }
+
+
+@pytest.mark.rule("crash.native")
+def test_minidumps_are_told_apart_by_where_they_crashed(app: App, send: Send) -> None:
+    """Android's SDK puts the dump where others have the trace, and only says so in `_native_cpp`."""
+    dumps = [minidump(base=0x1000), minidump(base=0x9000, library="/data/app/~~Zz==/lib/arm64/libshop.so")]
+    dumps.append(minidump(offset=0x2222))
+    for at, sent in enumerate(dumps):
+        send(app, "d", at, crash=crash("1") | {"_error": sent, "_native_cpp": True})
+    apply_all()
+    groups = CrashGroup.objects.filter(app=app).order_by("-occurrences_count")
+    assert [(group.title, group.culprit, group.occurrences_count) for group in groups] == [
+        ("SIGSEGV", "libshop.so", 2),
+        ("SIGSEGV", "libshop.so", 1),
+    ]
+    occurrence = Crash.objects.get(app=app, occurred_at=START)
+    assert occurrence.texts["native_dump"] == dumps[0]
+    assert "libshop.so" in occurrence.texts["error"]
+
+
+@pytest.mark.rule("crash.plcrash")
+def test_reports_of_plcrashreporter_are_told_apart_by_the_crashed_thread(app: App, send: Send) -> None:
+    def report(main: str, crashed: str) -> str:
+        return (
+            "Incident Identifier: 1D3\nException Type:  SIGABRT\nCrashed Thread:  1\n\nThread 0:\n"
+            f"0   Kahve   0x0000000104c5a1a8 -[{main}] + 40\n\n"
+            f"Thread 1 Crashed:\n0   Kahve   0x0000000104c5a1a8 -[{crashed}] + 40\n"
+            "1   UIKitCore   0x0000000000000001 -[UIView x] + 8\n"
+        )
+
+    shown = [report("Main run", "Cart pay"), report("Main wait", "Cart pay"), report("Main run", "Cup fill")]
+    for at, error in enumerate(shown):
+        apple = {"_error": error, "_os": "iOS", "_plcrash": True, "_executable_name": "Kahve"}
+        send(app, "d", at, crash=crash("1") | apple)
+    apply_all()
+    groups = CrashGroup.objects.filter(app=app).order_by("-occurrences_count")
+    assert [(group.culprit, group.occurrences_count) for group in groups] == [("-[Cart pay]", 2), ("-[Cup fill]", 1)]
+
+
+@pytest.mark.rule("details.lasting")
+def test_properties_last_until_they_are_set_again_or_deleted(app: App, send: Send) -> None:
+    send(app, "d", 0, user_details={"custom": {"plan": "pro", "seat": 7}})
+    send(app, "d", 1 * DAY, begin_session=1, user_details={"custom": {"seat": {"$expire": 60}}})
+    send(app, "d", 100 * DAY, events=[{"key": "x"}])
+    apply_all()
+    assert user_of(app, "d").custom == {"plan": "pro", "seat": 7}
+    send(app, "d", 101 * DAY, user_details={"custom": {"plan": "free", "seat": ""}})
+    apply_all()
+    assert user_of(app, "d").custom == {"plan": "free"}
+    remembered = PropertyChange.objects.filter(user_id=user_of(app, "d").id).order_by("changed_at", "name")
+    assert [((one.changed_at - START).days, one.name, one.value) for one in remembered] == [
+        (0, "custom.plan", "pro"),
+        (0, "custom.seat", 7),
+        (101, "custom.plan", "free"),
+        (101, "custom.seat", None),
+    ]
+
+
+@pytest.mark.rule("purchases.events")
+def test_a_purchase_is_an_event_with_its_sum(app: App, send: Send) -> None:
+    segmentation = {"productID": "beans", "quantity": 2, "price": 9.5, "currency": "EUR"}
+    send(app, "d", 0, events=[{"key": "IAP", "count": 2, "sum": 19, "segmentation": segmentation}])
+    apply_all()
+    event = Event.objects.get(app=app)
+    assert (event.key.key, event.count, event.sum, event.segmentation) == ("IAP", 2, 19, segmentation)
+
+
+@pytest.mark.rule("location.switches")
+@pytest.mark.parametrize("part", ["country", "city"])
+def test_an_app_may_not_want_places_known(app: App, send: Send, part: str) -> None:
+    setattr(app, f"keeps_{part}", False)
+    app.save()
+    app_keys.forget()
+    send(app, "d", 0, begin_session=1, country_code="LV", city="Riga", location="56.9,24.1", ip_address="8.8.8.8")
+    apply_all()
+    user = user_of(app, "d")
+    assert getattr(user, part) is None
+    assert (user.country, user.city) in ((None, "Riga"), ("LV", None), (None, None))
+
+
+@pytest.mark.rule("base.app_version")
+def test_the_apps_version_is_that_of_the_metrics(app: App, send: Send) -> None:
+    send(app, "d", 0, begin_session=1, av="9.9", session_id="1", dr=1, metrics={"_app_version": "1.2"})
+    apply_all()
+    assert user_of(app, "d").app_version == "1.2"
+
+
+@pytest.mark.rule("sessions.begin_wins")
+def test_a_request_that_begins_and_ends_begins(app: App, send: Send) -> None:
+    send(app, "d", 0, begin_session=1, end_session=1, session_duration=4)
+    send(app, "d", 60, session_duration=60)
+    apply_all()
+    assert sessions_of(app) == [(0, 64, False)]
+
+
+@pytest.mark.rule("events.action")
+def test_a_click_is_an_event(app: App, send: Send) -> None:
+    segmentation = {"type": "click", "x": 3, "y": 4, "width": 100, "height": 200, "view": "/"}
+    send(app, "d", 0, events=[{"key": "[CLY]_action", "segmentation": segmentation}])
+    apply_all()
+    assert Event.objects.get(app=app).segmentation == segmentation
+    assert user_of(app, "d").activity.events_count == 1
 
 
 @pytest.mark.rule("consent.history")

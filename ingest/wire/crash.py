@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final, TypedDict
 
 from ingest.wire.limits import Limits, Note, Notes
+from ingest.wire.minidump import trace_of_minidump
 from ingest.wire.user_agent import UserAgent
 from ingest.wire.values import (
     JsonValue,
@@ -59,9 +60,9 @@ class CrashReport:
     """`_not_os_specific`: the same group on every platform."""
     is_unprocessed: bool = False
     native_dump: str = ""
-    """`_native_cpp`: a minidump, as sent (base64)."""
+    """A minidump, as sent (base64). `error` says where it crashed."""
     apple_report: str = ""
-    """`_plcrash`: a PLCrashReporter report, as sent."""
+    """A PLCrashReporter report that was sent beside the error."""
     binary_images: str = ""
     build_uuid: str = ""
     executable_name: str = ""
@@ -108,7 +109,7 @@ class _Reader:
 
     def report(self, agent: UserAgent) -> CrashReport | None:
         limits = self._limits
-        error = self._text("_error", limits.crash_stack)
+        error, native_dump = self._error_and_dump()
         app_version = self._text("_app_version")
         os = self._text("_os") or agent.os
         for found, note in (
@@ -148,8 +149,8 @@ class _Reader:
             is_javascript=self._is("_javascript"),
             is_os_independent=self._is("_not_os_specific"),
             is_unprocessed=self._is("_unprocessed"),
-            native_dump=self._text("_native_cpp", limits.crash_dump),
-            apple_report=self._text("_plcrash", limits.crash_dump),
+            native_dump=native_dump,
+            apple_report=self._dump("_plcrash"),
             binary_images=self._binary_images(),
             build_uuid=self._text("_build_uuid"),
             executable_name=self._text("_executable_name"),
@@ -158,6 +159,21 @@ class _Reader:
             **self._numbers(),
             extra=self._extra(),  # last: the rest
         )
+
+    def _error_and_dump(self) -> tuple[str, str]:
+        """Give the error, and the minidump that it was read from if Android's SDK sent one in its place."""
+        dump = self._dump("_native_cpp")
+        sent = self._left.get("_error")
+        trace = trace_of_minidump(sent[: self._limits.crash_dump]) if isinstance(sent, str) else None
+        if trace is None:
+            return self._text("_error", self._limits.crash_stack), dump
+        return trace, self._text("_error", self._limits.crash_dump)
+
+    def _dump(self, name: str) -> str:
+        """Give a report in another format; SDKs send it in place of the error, and here that they did."""
+        if as_boolean(self._left.get(name)) is not None:
+            del self._left[name]
+        return self._text(name, self._limits.crash_dump)
 
     def _text(self, name: str, longest: int | None = None) -> str:
         """Give a text; lines where an array was sent (Java's logs)."""
