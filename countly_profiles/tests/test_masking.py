@@ -45,8 +45,9 @@ EVERYTHING = {**dict.fromkeys(masking.FIELDS, "hidden"), "custom": "", "custom.i
 def people() -> People:
     people = make_people()
     send(people.app, "phone-of-ayse", 0, begin_session=1, user_details=DETAILS, country_code="TR", city="Bursa")
-    send(people.app, "phone-of-ayse", 1, user_details={"email": "older-ayse@kahve.test"})
-    send(people.app, "phone-of-ayse", 2, user_details={"email": "ayse@kahve.test"})
+    former = {"email": "older-ayse@kahve.test", "username": "ayse-before"}
+    send(people.app, "phone-of-ayse", 1, user_details=former)
+    send(people.app, "phone-of-ayse", 2, user_details={"email": "ayse@kahve.test", "username": "ayse81"})
     send(people.app, "second-phone", 3, begin_session=1)
     apply_all()
     return people
@@ -104,6 +105,19 @@ def test_masked_fields_keep_their_beginning_and_are_revealed_with_a_note(client:
     entry = AuditEntry.objects.get(action="revealed")
     assert (entry.actor_name, entry.subject) == ("bob", f"user {uid}")
     assert entry.detail == {"fields": "Name, E-mail, iban"}
+
+
+@pytest.mark.parametrize("levels", [{"email": "hidden"}, {"username": "masked"}, {"custom.iban": "hidden"}])
+@pytest.mark.parametrize("query", ["older-ayse", "ayse-before"])
+def test_who_sees_not_all_finds_nobody_by_former_names(
+    client: Client, people: People, query: str, levels: dict[str, str]
+) -> None:
+    """They stand together, and nothing says which of them was what."""
+    address = f"/apps/{people.app.public_id}/users/?q={query}"
+    client.force_login(people.bob)
+    assert "/users/1/" in client.get(address).content.decode()
+    mask(people, levels)
+    assert "/users/1/" not in client.get(address).content.decode()
 
 
 @pytest.mark.parametrize("query", ["q=ayse@kahve", "q=905551112233", "q=older-ayse", "q=phone-of-ayse", "q=Fincan"])

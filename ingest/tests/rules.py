@@ -137,6 +137,7 @@ RULES = {
     "metrics.any_request": "Metrics count on any request.",
     "metrics.unreadable": "Unreadable metrics lose nothing else.",
     "metrics.user_agent": "The user agent fills gaps, at begins only.",
+    "metrics.names": "Devices get the names that people know, browsers and countries are those of the begin.",
     "metrics.ua_wins": "A user agent in metrics counts before the header.",
     # 2.7 Events.
     "events.keys": "Keys are cleaned; empty and too long ones lose their event.",

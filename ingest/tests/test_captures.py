@@ -2,11 +2,13 @@
 
 import json
 import random
+import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 import time_machine
@@ -24,6 +26,7 @@ from profiles.access.models import App
 from profiles.access.services import create_app
 from profiles.activity.models import Event, KeptViewEnd, Session
 from profiles.crashes.models import Crash
+from profiles.users.device_models import look_up_device_names
 from profiles.users.keys import user_key
 from profiles.users.models import AppUser, Merge, UserActivity
 
@@ -471,3 +474,70 @@ class TestOffline:
         assert first.ended_at == start + timedelta(seconds=75)
         assert (second.started_at, second.duration_seconds) == (start + timedelta(hours=1), 0)
         assert activity(app, "offline").total_seconds == 75
+
+
+@pytest.mark.rule("metrics.names")
+def test_devices_browsers_and_countries_are_those_of_the_captures() -> None:
+    app_keys.forget()
+    apps = {key: create_app(name="Captured", key=key) for key in dict.fromkeys(KEYS.values())}
+    for file in FILES:
+        replay(apps[KEYS[file]], *captures(file))
+        apply_all()
+    assert look_up_device_names(NOW) == 3
+    rows = AppUser.objects.filter(app__in=apps.values()).order_by("app_id", "device_id")
+    columns = (
+        "device_id",
+        "platform",
+        "platform_version",
+        "device",
+        "device_name",
+        "device_type",
+        "browser",
+        "country",
+    )
+    server = ("Linux", "6.1.0", "Test Server", None, "desktop", None)
+    chromium = ("Linux", None, None, None, "desktop", "Chromium")  # which the metrics say; the user agent says Chrome
+    assert list(rows.values_list(*columns)) == [
+        ("bulk-user-1", "Android", "13", None, None, None, None, None),
+        ("consent-device", *server, None),
+        ("retry-device", *server, None),
+        ("salted-device", *[None] * 7),  # its begin is the request with the faulty checksum
+        ("user-42", *server, "US"),
+        ("user-43", *server, "US"),
+        ("web-consent", *chromium, None),
+        ("web-fail", *chromium, None),
+        ("web-pic", *[None] * 7),
+        ("web-salted", *chromium, None),
+        ("web-user-1", *chromium, "DE"),
+        ("web-user-2", *chromium, "DE"),
+        ("customer 42", "Android", "14", "Pixel 8", None, "mobile", None, None),  # which is its name as well
+        ("user@example.com", "iOS", "17.2", "iPhone15,2", "iPhone 14 Pro", "mobile", None, None),
+    ]
+
+
+PHONE = (
+    "Mozilla/5.0 (Linux; Android 14; SM-S921B) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0"
+    " Mobile Safari/537.36"
+)
+
+
+@pytest.mark.rule("metrics.names")
+@pytest.mark.parametrize("is_in_metrics", [True, False])
+def test_what_a_browser_does_not_say_is_in_its_user_agent(is_in_metrics: bool) -> None:
+    app_keys.forget()
+    app = create_app(name="Captured", key=KEYS["web"])
+    [begin] = lines("web", 4)
+    header = next(value for name, value in begin.headers if name == "User-Agent")
+    metrics = json.dumps({"_app_version": "2.0"} | ({"_ua": PHONE} if is_in_metrics else {}))
+    body = re.sub(rb"metrics=[^&]*", b"metrics=" + quote(metrics).encode(), begin.body)
+    body = re.sub(rb"(country_code|city)=[^&]*", b"x=", body) + b"&ip_address=8.8.8.8"
+    agent = header if is_in_metrics else PHONE
+    headers = tuple((name, agent if name == "User-Agent" else value) for name, value in begin.headers)
+    replay(app, replace(begin, body=body, headers=headers))
+    apply_all()
+    look_up_device_names(NOW)
+    found = user(app, begin.device_id)
+    assert (found.platform, found.platform_version, found.device) == ("Android", "14", "SM-S921B")
+    assert found.device_name == "Samsung Galaxy S24"
+    assert (found.device_type, found.browser, found.browser_version) == ("mobile", "Chrome Mobile", "142.0")
+    assert found.country == "US"

@@ -108,7 +108,11 @@ def _apply(profile: dict[str, Any], edit: Edit, source: PropertyChange.Source, n
     profile.update({name: named.values.get(name) for name in DETAILS})
     profile.update(edit.facts, custom=custom.values, property_times=custom.times)
     changes = [*named.changes, *custom.changes]
-    former = [change.previous for change in changes if change.name == "email" and isinstance(change.previous, str)]
+    former = [
+        change.previous
+        for change in changes
+        if change.name in merging.FORMER_NAMES and isinstance(change.previous, str)
+    ]
     if former:
         profile["former_values"] = merging.with_former_values(profile["former_values"], former)
     # Below zero, where no request's id is; unlike those of any other moment.

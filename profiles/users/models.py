@@ -110,7 +110,9 @@ class AppUser(Masked):
         default=dict,
         help_text="Name to [first set, last set] in ms of device time; custom names as custom.<name>.",
     )
-    former_values = models.TextField(default="", help_text="Earlier e-mails and merged device ids, for search.")
+    former_values = models.TextField(
+        default="", help_text="Earlier e-mails and user names, and merged device ids, for search."
+    )
 
     platform = models.TextField(null=True)
     platform_version = models.TextField(null=True)

@@ -89,6 +89,12 @@ def test_a_changed_e_mail_is_still_found(world: World) -> None:
     assert [row["email"] for row in found] == ["m@example.com"]
 
 
+def test_so_is_a_changed_user_name(world: World) -> None:
+    for name in ("mara87", "mara"):
+        world.alice.get("/i/app_users/update", query={"did": "dev-mara"}, update={"$set": {"username": name}})
+    assert [row["uid"] for row in world.bob.read("user_details", sSearch="mara87")["aaData"]] == [world.mara.uid]
+
+
 def test_somebody_who_gets_a_name_is_identified(world: World) -> None:
     world.alice.get("/i/app_users/update", query={"did": "dev-bo"}, update={"$set": {"name": "Bo"}})
     assert user("dev-bo").activity.is_identified
