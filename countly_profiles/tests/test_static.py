@@ -62,7 +62,7 @@ def test_every_text_can_be_read(text: str, ground: str, least: float, theme: int
 
 
 def test_initials_can_be_read_on_every_avatar() -> None:
-    hues = re.findall(r"\.hue-\d+ \{ background: (#[0-9a-f]{6})", (CSS / "components.css").read_text(encoding="utf-8"))
+    hues = re.findall(r"\.hue-\d+ \{ --own: (#[0-9a-f]{6})", (CSS / "components.css").read_text(encoding="utf-8"))
     assert len(hues) == 12
     assert min(_contrast(hue, "#ffffff") for hue in hues) >= TEXT
 

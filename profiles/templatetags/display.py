@@ -85,8 +85,9 @@ def avatar(key: UUID | int | str, name: str = "", picture: str | None = None, si
     image: str | SafeString = ""
     if url:
         image = format_html(
-            '<img src="{}" alt="" loading="lazy" decoding="async" referrerpolicy="no-referrer">',
+            '<img src="{}" alt="" data-initials="{}" loading="lazy" decoding="async" referrerpolicy="no-referrer">',
             url,
+            letters or "?",
         )
     return format_html(
         '<span class="avatar {} hue-{}" aria-hidden="true">{}{}</span>', size, wording.hue(key), inner, image

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from django.test import Client
 from PIL import Image
+from playwright.sync_api import expect
 
 from profiles import pictures, wording
-from profiles.tests.factories import make_people
+from profiles.tests.browser import OpenPage
+from profiles.tests.factories import make_people, make_user
 
 
 @pytest.fixture(autouse=True)
@@ -76,3 +78,19 @@ class TestAddress:
         client.force_login(people.alice)
         for name in ("..%2f..%2fsecret_key", "x.jpg", "0" * 40 + ".jpg"):
             assert client.get(f"/apps/{people.app.public_id}/pictures/{name}").status_code == 404
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_one_that_cannot_be_loaded_shows_the_initials(open_page: OpenPage) -> None:
+    people = make_people()
+    user = make_user(people.app, "d", name="Elif Yılmaz", picture="https://127.0.0.1:9/elif.png")
+    page = open_page(people.bob, f"/apps/{people.app.public_id}/users/{user.uid}/", script=False)
+    page.wait_for_load_state("networkidle")
+    broken = page.locator(".profile-head .avatar")
+    expect(broken.locator("img")).to_have_attribute("data-initials", "EY")
+    with Image.open(io.BytesIO(broken.screenshot())) as shot:
+        # Within the circle, and where browsers put their mark of a broken picture.
+        patch = shot.convert("RGB").crop((11, 11, 16, 16))
+        assert len(patch.getcolors() or ()) == 1
+        assert len(shot.getcolors(1 << 16) or ()) > 10, "and there are letters"
