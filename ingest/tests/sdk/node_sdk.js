@@ -89,6 +89,18 @@ const scenarios = {
     await delivered();
   },
 
+  // What is left of the SDK: ratings, campaigns, traces, an id that is set, and changes of consent to nothing.
+  async the_rest() {
+    start();
+    Countly.report_feedback({ widget_id: "w1", rating: 4, comment: "Strong", email: "a@example.com", contactMe: true });
+    Countly.report_conversion("spring", "visitor 7");
+    Countly.report_trace({ type: "network", name: "/beans", stz: 1, etz: 2, apm_metrics: { response_time: 30 } });
+    await delivered();
+    Countly.set_id("set by the app");
+    Countly.add_event({ key: "as_another" });
+    await delivered();
+  },
+
   // Sessions that the SDK keeps alive by itself.
   async automatic() {
     start({ session_update: 1 });

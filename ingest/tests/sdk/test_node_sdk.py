@@ -137,6 +137,17 @@ def test_a_session_that_the_sdk_keeps_alive(run_node: Scenario, app: App) -> Non
     assert activity(app).total_seconds == session.duration_seconds
 
 
+def test_the_rest(run_node: Scenario, app: App) -> None:
+    run_node("the_rest")
+    apply_all()
+    assert user(app).campaign == {"id": "spring", "user": "visitor 7"}
+    [rating] = events(app, "[CLY]_star_rating")
+    said = rating.segmentation or {}
+    assert (said["widget_id"], said["rating"], said["comment"], said["platform"]) == ("w1", 4, "Strong", "undefined")
+    assert len(events(app, "as_another", "set by the app")) == 1  # no merge: the app had named the first one as well
+    assert not IngestRequest.objects.exclude(verdict=IngestRequest.Verdict.APPLIED).exists()
+
+
 def test_modifiers(run_node: Scenario, app: App) -> None:
     run_node("modifiers")
     apply_all()

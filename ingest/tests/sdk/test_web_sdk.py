@@ -323,6 +323,59 @@ def test_consent(open_page: OpenPage, server: LiveServer, app: App) -> None:
     assert not Event.objects.filter(app_id=app.pk, key__key="not_allowed_yet").exists()
 
 
+def test_what_the_sdk_tracks_by_itself(open_page: OpenPage, server: LiveServer, app: App) -> None:
+    with open_page() as page:
+        start(page, server, app)
+        page.evaluate(
+            """() => {
+                document.body.innerHTML = `<a id="beans" href="#beans">Beans</a>
+                    <form id="order" onsubmit="return false"><input name="cups"><button>Order</button></form>`;
+                Countly.begin_session(true);
+                Countly.track_clicks();
+                Countly.track_links();
+                Countly.track_forms();
+                Countly.recordDirectAttribution("spring", "visitor 7");
+                Countly.report_trace({
+                    type: "network", name: "/beans", stz: 1, etz: 2, apm_metrics: { response_time: 30 },
+                });
+            }"""
+        )
+        page.click("#beans")
+        page.click("#order button")
+        page.wait_for_timeout(300)
+        wait_until_delivered(page)
+        page.evaluate("() => { Countly.enable_offline_mode(); Countly.add_event({ key: 'unsent' }); }")
+        page.wait_for_timeout(300)
+        page.evaluate("() => { Countly.disable_offline_mode('web-1'); }")
+        page.wait_for_timeout(300)
+        wait_until_delivered(page)
+    apply_all()
+    clicks = events(app, "[CLY]_action")
+    assert {(click.segmentation or {})["type"] for click in clicks} == {"click"}
+    [link] = events(app, "linkClick")
+    assert str((link.segmentation or {})["href"]).endswith("#beans")
+    [form] = events(app, "formSubmit")
+    assert "order" in str(form.segmentation)
+    assert len(events(app, "unsent")) == 1
+    assert activity(app).sessions_count == 1
+
+
+def test_consent_is_withdrawn(open_page: OpenPage, server: LiveServer, app: App) -> None:
+    with open_page() as page:
+        start(page, server, app, require_consent=True)
+        page.evaluate("() => { Countly.add_consent(['sessions', 'events']); Countly.add_event({ key: 'allowed' }); }")
+        page.wait_for_timeout(1500)
+        # This SDK reports what was withdrawn only along with the next consent that is given.
+        page.evaluate("() => { Countly.remove_consent(['events']); Countly.add_event({ key: 'not_any_more' }); }")
+        page.evaluate("() => { Countly.add_consent(['users']); }")
+        page.wait_for_timeout(1500)
+        wait_until_delivered(page)
+    apply_all()
+    given = {feature for feature, is_given in user(app).consent.items() if is_given}
+    assert (given, len(events(app, "allowed"))) == ({"sessions", "users"}, 1)
+    assert not Event.objects.filter(app_id=app.pk, key__key="not_any_more").exists()
+
+
 def test_reads(open_page: OpenPage, server: LiveServer, app: App) -> None:
     with open_page() as page:
         start(page, server, app)
